@@ -1,0 +1,132 @@
+// Package config reads packs.hcl: the declaration becomes a Config, or a list of
+// diagnostics that point into the files (design.md 3).
+//
+// It is not for looking at the host or the network: it reads the declaration, the
+// files that it names, and the variables it is given, and nothing else.
+package config
+
+import (
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/packsync/packsync/internal/pack"
+)
+
+// Config is a declaration that was read and checked. Everything in it is
+// resolved: variables are replaced, for_each is expanded, relative paths are
+// absolute. It is plain data; nobody changes it after Load.
+type Config struct {
+	Name        string // packsync.name; "" if not set
+	Dir         string // absolute directory of the declaration
+	Host        Host
+	BasePaths   []BasePath // the default one first, then in the order declared
+	Indexes     []Index    // in the order declared: the first wins per pack
+	Network     Network
+	Credentials []Credential
+	Packs       []Pack // sorted by ref
+	Inputs      []Input
+}
+
+// Host is the stackstorm block: where StackStorm lives on this host.
+type Host struct {
+	Root           string // absolute, default /opt/stackstorm
+	PacksDir       string // default <root>/packs; the default base path
+	ConfigsDir     string
+	VirtualenvsDir string
+	OverridesDir   string
+	Group          string // group of installed files; "" leaves it alone; default st2packs
+	ConfigUser     string // default root
+	ConfigGroup    string // default st2
+	Registration   Registration
+}
+
+// RegistrationKind tells how StackStorm is told what changed.
+type RegistrationKind string
+
+// The kinds of registration. Without a registration block it is RegisterNone.
+const (
+	RegisterAPI     RegistrationKind = "api"
+	RegisterCommand RegistrationKind = "command"
+	RegisterNone    RegistrationKind = "none"
+)
+
+// Registration is the registration block.
+type Registration struct {
+	Kind   RegistrationKind
+	URL    string      // api: what /v1 is appended to, without trailing slash
+	APIKey pack.Secret // api: at most one of APIKey and Token
+	Token  pack.Secret
+	CAFile string // api: added to the system roots; absolute
+	// command: argv prefix of st2-register-content; empty means it is found on
+	// PATH (st2-register-content, else st2ctl reload).
+	Command    []string
+	ConfigFile string // command: st2.conf given to it; default /etc/st2/st2.conf
+	Declared   bool   // there is a registration block
+}
+
+// BasePath is a directory that StackStorm searches for packs.
+type BasePath struct {
+	Name string
+	Path string // absolute
+}
+
+// Index is a pack index: a JSON document that names where packs come from.
+type Index struct {
+	Name string
+	URL  string // https, file, or http to a loopback address
+}
+
+// Network is the network block. Empty fields default to the environment.
+type Network struct {
+	HTTPProxy  pack.Secret // may carry a user and password
+	HTTPSProxy pack.Secret
+	NoProxy    string
+	CAFile     string // absolute
+}
+
+// Credential is a credentials block: how to authenticate to one host.
+type Credential struct {
+	Host           string // HOST or HOST/PREFIX
+	Username       string
+	Token          pack.Secret
+	TokenFile      string // absolute
+	SSHKeyFile     string // absolute
+	KnownHostsFile string // absolute
+	CAFile         string // absolute
+	Range          hcl.Range
+}
+
+// Pack is one declared pack, for_each expanded.
+type Pack struct {
+	Ref        pack.Ref
+	ShortName  string      // looked up in the indexes; "" if Source is declared
+	Source     pack.Source // zero if ShortName is set
+	SourceText string      // as written, for a directory the path that the lock records
+	Selector   pack.Selector
+	BasePath   string // name of a BasePath
+	Config     *PackConfig
+	Virtualenv bool
+	DependsOn  []pack.Ref // sorted
+
+	Range         hcl.Range // the block's header
+	SourceRange   hcl.Range
+	SelectorRange hcl.Range
+}
+
+// PackConfig is the config that a pack block declares: either values or a file
+// that is copied byte for byte.
+type PackConfig struct {
+	Values map[string]any // nil for a file; see package pyyaml for the kinds of value, secrets are pack.Secret
+	File   string         // absolute path of config_file, "" for values
+	Bytes  []byte         // content of File
+	// Unknown tells that a value is not known because a variable has none; only
+	// in the partial mode of validate and lock.
+	Unknown bool
+	Range   hcl.Range
+}
+
+// Input is a file whose bytes made this Config what it is: declaration files,
+// var files and the files they name. The desired digest covers them.
+type Input struct {
+	Path  string // relative to Config.Dir where it lies below, else absolute
+	Bytes []byte
+}

@@ -1,0 +1,67 @@
+// Package state is what packsync itself remembers about one StackStorm root: the
+// record of what it applied (<root>/.packsync/state.json), the key that its
+// digests are made with, and the lock that keeps a second run out.
+//
+// It is not for what is on disk now (package installed) and not for what is
+// wanted (packages config and lockfile).
+package state
+
+import "github.com/packsync/packsync/internal/pack"
+
+// FormatVersion is the state format that this packsync writes. A newer one is
+// refused, never guessed at.
+const FormatVersion = 1
+
+// Record is what packsync applied last. The zero Record, with Serial 0, stands
+// for a root that packsync has never touched.
+type Record struct {
+	FormatVersion int               `json:"format_version"`
+	Lineage       string            `json:"lineage"`  // random, made once for a root
+	Name          string            `json:"name"`     // packsync.name of the declaration; "" if it has none
+	Serial        uint64            `json:"serial"`   // plus one with every write
+	Previous      string            `json:"previous"` // checksum of the record before; "" for the first
+	Packs         map[pack.Ref]Pack `json:"packs"`
+	Checksum      string            `json:"checksum"`
+}
+
+// Pack is the record of one managed pack.
+type Pack struct {
+	BasePath   string        `json:"base_path"`
+	Path       string        `json:"path"` // absolute directory
+	Source     string        `json:"source"`
+	Subdir     string        `json:"subdir,omitempty"`
+	Commit     pack.Commit   `json:"commit,omitempty"` // "" for a plain directory
+	Tree       pack.TreeHash `json:"tree"`
+	Content    pack.TreeHash `json:"content"` // t1 with every x written as f, from the fetched tree
+	Version    string        `json:"version"`
+	Modes      string        `json:"modes"` // mode profile: packsync, group-writable or st2
+	Config     *Config       `json:"config,omitempty"`
+	Venv       *Venv         `json:"venv,omitempty"`
+	DependsOn  []pack.Ref    `json:"depends_on,omitempty"` // orders the removal of packs that are no longer declared
+	Registered Registered    `json:"registered"`
+	Hold       *Hold         `json:"hold,omitempty"`
+}
+
+// Config records a config file that packsync owns, or handed back.
+type Config struct {
+	Owned bool   `json:"owned"`
+	HMAC  string `json:"hmac"` // of the bytes, under the key of this root
+}
+
+// Venv records the virtualenv of a pack.
+type Venv struct {
+	Key string `json:"key"`
+}
+
+// Registered records what StackStorm was told. Pending lists what it still has
+// to be told: registration types ("all", "configs"), or "unload" for a pack
+// whose removal waits for StackStorm.
+type Registered struct {
+	Digest  string   `json:"digest,omitempty"`
+	Pending []string `json:"pending,omitempty"`
+}
+
+// Hold keeps a pack where a rollback put it.
+type Hold struct {
+	Commit pack.Commit `json:"commit"` // the pin that was rolled back from
+}
