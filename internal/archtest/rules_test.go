@@ -1,0 +1,158 @@
+package archtest
+
+import "slices"
+
+const modulePath = "github.com/packsync/packsync"
+
+// layers is the architecture (docs/architecture.md): a package may import only
+// packages that stand above it. A package that is not listed fails, so that its
+// place is decided when it is made.
+var layers = []string{
+	// Words: what everyone shares.
+	"internal/pack",
+	"internal/diag",
+	"internal/safefs",
+	"internal/tree",
+	"internal/pyyaml",
+	"internal/transport",
+
+	// Edges: one file format, or one boundary to the world, each.
+	"internal/config",
+	"internal/lockfile",
+	"internal/state",
+	"internal/content",
+	"internal/installed",
+	"internal/source",
+	"internal/source/gogit",
+	"internal/source/dir",
+	"internal/index",
+	"internal/packconfig",
+	"internal/st2",
+
+	// Decide.
+	"internal/resolve",
+	"internal/plan",
+
+	// Do.
+	"internal/apply",
+	"internal/reconcile",
+
+	// Show.
+	"internal/view",
+	"internal/cli",
+	"cmd/packsync",
+
+	// Around the product, never part of it.
+	"internal/docgen",
+	"internal/demo",
+}
+
+// testSupport lists the packages that exist for tests. They may import
+// anything; only tests, each other and the demo may import them.
+var testSupport = []string{
+	"internal/archtest",
+	"internal/gittest",
+	"internal/safefs/safefstest",
+	"internal/source/memrepo",
+	"internal/source/sourcetest",
+	"internal/st2/st2test",
+	"internal/testenv",
+}
+
+// pure lists the packages that decide without looking: the same values in give
+// the same values out.
+var pure = []string{"internal/pack", "internal/diag", "internal/plan"}
+
+// impure lists what a pure package may not import.
+var impure = []string{"os", "os/exec", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "log"}
+
+// reservedImports says which packages may import a library (its path or
+// anything below it). All others reach it through those packages, so that
+// replacing it is a change to one or three packages.
+var reservedImports = map[string][]string{
+	"github.com/hashicorp/hcl/v2":     {"internal/diag", "internal/config"},
+	"github.com/zclconf/go-cty":       {"internal/config"},
+	"github.com/go-git/go-git/v5":     {"internal/source/gogit"},
+	"github.com/go-git/go-billy/v5":   {"internal/source/gogit"},
+	"github.com/Masterminds/semver":   {"internal/resolve", "internal/config"},
+	"github.com/fsnotify/fsnotify":    {"internal/watch"},
+	"github.com/spf13/cobra":          {"internal/cli", "internal/docgen"},
+	"github.com/vbauerster/mpb/v8":    {"internal/view"},
+	"go.yaml.in/yaml/v4":              {"internal/pyyaml"},
+	"os/exec":                         {"internal/st2", "internal/demo"},
+	"net/http":                        {"internal/transport", "internal/index", "internal/source/gogit", "internal/st2", "internal/demo"},
+	"golang.org/x/sys/unix":           {"internal/safefs", "internal/tree", "internal/state", "internal/installed"},
+	"syscall":                         {"internal/safefs", "internal/tree", "internal/state", "internal/installed"},
+	"log":                             {},
+	"gopkg.in/yaml.v2":                {},
+	"gopkg.in/yaml.v3":                {},
+	"golang.org/x/crypto/openpgp":     {},
+	"github.com/stretchr/testify":     {},
+	"github.com/getkin/kin-openapi":   {"internal/st2/st2test"},
+	"github.com/rogpeppe/go-internal": {},
+}
+
+// diskWriters may change files; everything else asks them to.
+var diskWriters = []string{"internal/safefs", "internal/tree", "internal/state", "internal/source/gogit", "internal/demo", "internal/docgen"}
+
+// reservedNames says which packages may use a function or variable of another
+// package. The demo and the generator are programs of their own.
+var reservedNames = map[string][]string{
+	"os.Chmod":      diskWriters,
+	"os.Chown":      diskWriters,
+	"os.Create":     diskWriters,
+	"os.CreateTemp": diskWriters,
+	"os.Link":       diskWriters,
+	"os.Mkdir":      diskWriters,
+	"os.MkdirAll":   diskWriters,
+	"os.MkdirTemp":  diskWriters,
+	"os.OpenFile":   diskWriters,
+	"os.Remove":     diskWriters,
+	"os.RemoveAll":  diskWriters,
+	"os.Rename":     diskWriters,
+	"os.Symlink":    diskWriters,
+	"os.Truncate":   diskWriters,
+	"os.WriteFile":  diskWriters,
+
+	"os.Args":    processOwners,
+	"os.Environ": processOwners,
+	"os.Exit":    processOwners,
+	"os.Getenv":  processOwners,
+	"os.Stderr":  processOwners,
+	"os.Stdin":   processOwners,
+	"os.Stdout":  processOwners,
+
+	// Write to the view or to an io.Writer that was handed in.
+	"fmt.Print":   {"internal/demo"},
+	"fmt.Printf":  {"internal/demo"},
+	"fmt.Println": {"internal/demo"},
+
+	// A transport of our own has the proxy, the CA and the time-outs.
+	"net/http.DefaultClient":    {},
+	"net/http.DefaultTransport": {},
+	"net/http.Get":              {},
+	"net/http.Head":             {},
+	"net/http.Post":             {},
+
+	// Waiting without a context cannot be cancelled.
+	"time.Sleep": {},
+	"time.After": {},
+	"time.Tick":  {},
+}
+
+// processOwners may read the environment and the standard streams, and exit.
+var processOwners = []string{"cmd/packsync", "internal/cli", "internal/demo", "internal/docgen"}
+
+// bannedNames are package names that say nothing about what is inside.
+var bannedNames = []string{"base", "common", "helper", "helpers", "lib", "misc", "models", "shared", "types", "util", "utils"}
+
+// ceilings: where one is hit, a seam is missing. Tests are exempt.
+const (
+	maxFileLines     = 500
+	maxFunctionLines = 100
+)
+
+// undocumented are methods that an interface of the standard library explains.
+var undocumented = []string{"As", "Error", "Format", "GoString", "Is", "Len", "Less", "LogValue", "String", "Swap", "Unwrap"}
+
+func isTestSupport(pkg string) bool { return slices.Contains(testSupport, pkg) }
