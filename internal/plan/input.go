@@ -1,0 +1,83 @@
+package plan
+
+import (
+	"github.com/packsync/packsync/internal/pack"
+)
+
+// Input is what a plan rests on, as plain data.
+type Input struct {
+	Name         string // of the declaration
+	Digest       string // desired digest
+	Registration bool   // StackStorm is told (api or command)
+	Packs        []Want // sorted by ref
+	LockChanges  []LockChange
+	Recorded     map[pack.Ref]Recorded
+	Observed     map[pack.Addr]Seen
+	BasePaths    []BasePath // in the order StackStorm searches them
+	Findings     []pack.Finding
+	Parts        map[string]string // digests of the inputs, by name
+
+	AllowRemovals int // the exact number of removals that was allowed; -1: none given
+	Destroy       bool
+	Target        []pack.Ref
+	Exclude       []pack.Ref
+}
+
+// BasePath is a directory that StackStorm searches for packs.
+type BasePath struct {
+	Name string
+	Path string
+}
+
+// OnDrift says what to do with a pack that a person changed.
+type OnDrift string
+
+// The policies. The zero OnDrift is DriftStop.
+const (
+	DriftStop   OnDrift = "stop"   // block the plan and show the way out
+	DriftRepair OnDrift = "repair" // put the edited tree into pen/ and install the pin again
+	DriftLeave  OnDrift = "leave"  // leave the pack alone and say so
+)
+
+// Want is one desired pack: declared and locked.
+type Want struct {
+	Side      Side // Config is the digest of the declared config, "" if none is declared
+	Ref       pack.Ref
+	DependsOn []pack.Ref
+	Replace   bool // an unmanaged directory in the way may be replaced
+	OnDrift   OnDrift
+	Findings  []pack.Finding
+
+	ConfigMatches bool     // the config file on disk says what is declared
+	ConfigKeys    []string // key paths in which they differ
+}
+
+// Recorded is what packsync last applied for one pack.
+type Recorded struct {
+	Side       Side // Config is the digest of the owned config, "" if none is owned
+	DependsOn  []pack.Ref
+	Registered string   // digest of what StackStorm was told
+	Pending    []string // what it still has to be told
+}
+
+// Seen is one pack directory on disk, and the config file of that pack.
+type Seen struct {
+	Path    string
+	Link    bool
+	Version string
+	Modes   string        // mode profile; "" if none fits
+	Tree    pack.TreeHash // "" if it was not hashed
+	Content pack.TreeHash
+	OddMode []string // paths whose mode or owner does not fit
+	Config  string   // digest of the config file on disk, "" if there is none
+	Edits   []string // what differs from the record, file by file: "changed actions/a.yaml"
+}
+
+// PlacedModes is the mode profile of the trees that packsync places.
+const PlacedModes = "packsync"
+
+// RegistrationDigest names what StackStorm is told about a pack: its tree and
+// the config file that goes with it.
+func RegistrationDigest(tree pack.TreeHash, config string) string {
+	return digest("registration", string(tree), config)
+}

@@ -1,0 +1,348 @@
+package plan
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/packsync/packsync/internal/pack"
+)
+
+var update = flag.Bool("update", false, "write what the planner answers into the tables")
+
+// TestTables runs testdata/*.txt: each case is a few sentences about what is
+// declared, recorded and on disk, and the plan that follows.
+//
+//	want    BASE/REF VERSION TREE [config=C matches] [after=REF,…] [replace] [on_drift=P]
+//	record  BASE/REF VERSION TREE [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes]
+//	disk    BASE/REF TREE [config=C] [odd=PATH] [link]
+//	with    [registration] [allow-removals=N] [destroy] [target=REF] [exclude=REF]
+func TestTables(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tables: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) { runTable(t, file) })
+	}
+}
+
+func runTable(t *testing.T, file string) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for i, block := range strings.Split(strings.TrimSpace(string(data)), "\n\n") {
+		title, in, given, want := parseCase(t, block)
+		got := render(Compute(in))
+		if !*update && got != want {
+			t.Errorf("%s\n%s", title, cmp.Diff(want, got))
+		}
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		out.WriteString(title + "\n" + given + "plan\n" + got)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func parseCase(t *testing.T, block string) (title string, in Input, given, want string) {
+	in = Input{AllowRemovals: -1, Recorded: map[pack.Ref]Recorded{}, Observed: map[pack.Addr]Seen{}}
+	in.BasePaths = []BasePath{{"default", "/p"}, {"team", "/team"}}
+	lines := bufio.NewScanner(strings.NewReader(block))
+	inPlan := false
+	for lines.Scan() {
+		line := lines.Text()
+		switch {
+		case strings.HasPrefix(line, "#"):
+			title = strings.TrimPrefix(title+"\n"+line, "\n")
+			continue
+		case line == "plan":
+			inPlan = true
+			continue
+		case inPlan:
+			want += line + "\n"
+			continue
+		}
+		given += line + "\n"
+		fields := strings.Fields(line)
+		if err := parseLine(&in, fields); err != nil {
+			t.Fatalf("%s: %q: %v", title, line, err)
+		}
+	}
+	slices.SortFunc(in.Packs, func(a, b Want) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
+	return title, in, given, want
+}
+
+func parseLine(in *Input, fields []string) error {
+	options := map[string]string{}
+	take := func(n int) []string {
+		for _, f := range fields[n:] {
+			key, value, _ := strings.Cut(f, "=")
+			options[key] = value
+		}
+		return fields[:n]
+	}
+	has := func(key string) bool { _, ok := options[key]; return ok }
+	list := func(key string) (refs []pack.Ref) {
+		for r := range strings.SplitSeq(options[key], ",") {
+			if r != "" {
+				refs = append(refs, pack.Ref(r))
+			}
+		}
+		return refs
+	}
+	switch fields[0] {
+	case "want":
+		f := take(4)
+		side := sideOf(f[1], f[2], f[3])
+		side.Config = options["config"]
+		in.Packs = append(in.Packs, Want{
+			Side: side, Ref: refOf(f[1]), DependsOn: list("after"), Replace: has("replace"),
+			OnDrift: OnDrift(options["on_drift"]), ConfigMatches: has("matches"),
+		})
+	case "record":
+		f := take(4)
+		side := sideOf(f[1], f[2], f[3])
+		side.Config = options["config"]
+		if side.Modes = PlacedModes; has("odd-modes") {
+			side.Modes = ""
+		}
+		r := Recorded{Side: side, DependsOn: list("after")}
+		if has("registered") {
+			r.Registered = RegistrationDigest(side.Tree, side.Config)
+		}
+		for _, p := range list("pending") {
+			r.Pending = append(r.Pending, string(p))
+		}
+		in.Recorded[refOf(f[1])] = r
+	case "disk":
+		f := take(3)
+		side := sideOf(f[1], "", f[2])
+		seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: options["config"], Link: has("link"), Modes: PlacedModes}
+		if has("odd") {
+			seen.OddMode, seen.Modes = []string{options["odd"]}, ""
+		}
+		in.Observed[pack.Addr{BasePath: side.BasePath, Ref: refOf(f[1])}] = seen
+	case "with":
+		take(1)
+		in.Registration, in.Destroy = has("registration"), has("destroy")
+		in.Target, in.Exclude = list("target"), list("exclude")
+		if has("allow-removals") {
+			n, err := strconv.Atoi(options["allow-removals"])
+			if err != nil {
+				return err
+			}
+			in.AllowRemovals = n
+		}
+	default:
+		return fmt.Errorf("unknown word %q", fields[0])
+	}
+	return nil
+}
+
+func refOf(addr string) pack.Ref { _, ref, _ := strings.Cut(addr, "/"); return pack.Ref(ref) }
+
+func sideOf(addr, version, tree string) Side {
+	base, ref, _ := strings.Cut(addr, "/")
+	path := map[string]string{"default": "/p/", "team": "/team/"}[base] + ref
+	return Side{
+		BasePath: base, Path: path, Source: "https://git.example/" + ref, Version: version,
+		Commit: pack.Commit(strings.Repeat(tree[:1], 40)), Tree: pack.TreeHash("t1:" + tree), Content: pack.TreeHash("t1:" + tree),
+	}
+}
+
+func render(p *Plan) string {
+	var b strings.Builder
+	for _, c := range p.Changes {
+		fmt.Fprintf(&b, "%s %s %s/%s", c.Action.Symbol(), c.Action, c.BasePath, c.Ref)
+		for _, word := range workWords(c.Do) {
+			b.WriteString(" [" + word + "]")
+		}
+		for _, reason := range c.Reasons {
+			fmt.Fprintf(&b, " %q", reason)
+		}
+		b.WriteString("\n")
+		renderFindings(&b, c.Findings)
+	}
+	renderFindings(&b, p.Findings)
+	for _, d := range p.Drift {
+		fmt.Fprintf(&b, "  drift %s %s\n", d.Ref, d.Kind)
+	}
+	for _, u := range p.Unmanaged {
+		fmt.Fprintf(&b, "  unmanaged %s/%s\n", u.BasePath, u.Ref)
+	}
+	if p.Untargeted > 0 {
+		fmt.Fprintf(&b, "  %d left out\n", p.Untargeted)
+	}
+	if b.Len() == 0 {
+		return "nothing to do\n"
+	}
+	return b.String()
+}
+
+func renderFindings(b *strings.Builder, findings []pack.Finding) {
+	for _, f := range findings {
+		fmt.Fprintf(b, "  %s %s %s\n", f.Severity, f.ID, f.Resource)
+	}
+}
+
+func workWords(w Work) (words []string) {
+	add := func(on bool, word string) {
+		if on {
+			words = append(words, word)
+		}
+	}
+	add(w.Place, "place")
+	add(w.Config, "write config")
+	add(w.Release, "release config")
+	add(w.Unregister, "unregister")
+	add(w.TakeAway != "", "take away "+w.TakeAway)
+	add(len(w.Register) > 0, "register "+strings.Join(w.Register, ","))
+	return words
+}
+
+// after plays a plan on its input: what would be recorded and observed then.
+func after(in Input, p *Plan) Input {
+	out := in
+	out.Recorded, out.Observed = map[pack.Ref]Recorded{}, map[pack.Addr]Seen{}
+	for ref, r := range in.Recorded {
+		out.Recorded[ref] = r
+	}
+	for addr, s := range in.Observed {
+		out.Observed[addr] = s
+	}
+	out.Packs = slices.Clone(in.Packs)
+	for _, c := range p.Changes {
+		if c.Action == Remove || c.Action == Forget {
+			delete(out.Recorded, c.Ref)
+			if c.Do.TakeAway != "" {
+				delete(out.Observed, pack.Addr{BasePath: c.BasePath, Ref: c.Ref})
+			}
+			continue
+		}
+		if c.Do.TakeAway != "" {
+			delete(out.Observed, pack.Addr{BasePath: c.Before.BasePath, Ref: c.Ref})
+		}
+		addr := pack.Addr{BasePath: c.BasePath, Ref: c.Ref}
+		seen := out.Observed[addr]
+		seen.Path = c.After.Path
+		if c.Do.Place {
+			seen.Tree, seen.Content, seen.OddMode, seen.Link = c.After.Tree, c.After.Content, nil, false
+			seen.Modes = PlacedModes
+		}
+		i := slices.IndexFunc(out.Packs, func(w Want) bool { return w.Ref == c.Ref })
+		if c.Do.Config {
+			seen.Config = c.After.Config
+			out.Packs[i].ConfigMatches = true
+		}
+		out.Observed[addr] = seen
+		side := *c.After
+		if side.Config != "" {
+			side.Config = seen.Config
+		}
+		r := out.Recorded[c.Ref]
+		r.Side, r.DependsOn = side, out.Packs[i].DependsOn
+		if len(c.Do.Register) > 0 {
+			r.Registered, r.Pending = RegistrationDigest(c.After.Tree, c.After.Config), nil
+		}
+		out.Recorded[c.Ref] = r
+	}
+	return out
+}
+
+// TestProperties checks on random situations what must hold for every plan.
+func TestProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawInput(t)
+		p := Compute(in)
+		for _, c := range p.Changes {
+			_, managed := in.Recorded[c.Ref]
+			declared := slices.ContainsFunc(in.Packs, func(w Want) bool { return w.Ref == c.Ref })
+			if !managed && !declared {
+				t.Fatalf("the plan touches %s, which is neither declared nor managed", c.Ref)
+			}
+			if c.Do.TakeAway != "" && (!managed || in.Recorded[c.Ref].Side.Path != c.Do.TakeAway) {
+				t.Fatalf("the plan takes away %s, which is not the recorded place of %s", c.Do.TakeAway, c.Ref)
+			}
+			if len(c.Reasons) == 0 {
+				t.Fatalf("%s %s has no reason", c.Action, c.Ref)
+			}
+		}
+		shuffled := in
+		shuffled.Packs = rapid.Permutation(in.Packs).Draw(t, "order")
+		slices.SortFunc(shuffled.Packs, func(a, b Want) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
+		if again := Compute(shuffled); again.PlanDigest != p.PlanDigest {
+			t.Fatal("the same input gave another plan")
+		}
+		if len(p.Blocked()) > 0 {
+			return
+		}
+		if second := Compute(after(in, p)); !second.Empty() {
+			t.Fatalf("after the plan there is still something to do:\n%s\nfirst:\n%s", render(second), render(p))
+		}
+	})
+}
+
+func drawInput(t *rapid.T) Input {
+	in := Input{
+		AllowRemovals: -1, Recorded: map[pack.Ref]Recorded{}, Observed: map[pack.Addr]Seen{},
+		BasePaths: []BasePath{{"default", "/p"}, {"team", "/team"}}, Registration: rapid.Bool().Draw(t, "registration"),
+	}
+	trees, bases := []string{"aa", "bb", "cc"}, []string{"default", "team"}
+	configs := []string{"", "c1", "c2"}
+	for _, ref := range []string{"p1", "p2", "p3"} {
+		tree := func(what string) string { return rapid.SampledFrom(trees).Draw(t, ref+what) }
+		base := func(what string) string { return rapid.SampledFrom(bases).Draw(t, ref+what) }
+		config := func(what string) string { return rapid.SampledFrom(configs).Draw(t, ref+what) }
+		onDisk := config(" config on disk")
+		if rapid.Bool().Draw(t, ref+" recorded") {
+			side := sideOf(base(" recorded base")+"/"+ref, "1.0.0", tree(" recorded tree"))
+			side.Config = config(" recorded config")
+			side.Modes = rapid.SampledFrom([]string{"", PlacedModes}).Draw(t, ref+" recorded modes")
+			r := Recorded{Side: side}
+			if rapid.Bool().Draw(t, ref+" registered") {
+				r.Registered = RegistrationDigest(side.Tree, side.Config)
+			}
+			if rapid.Bool().Draw(t, ref+" pending") {
+				r.Pending = []string{"configs"}
+			}
+			in.Recorded[pack.Ref(ref)] = r
+		}
+		for _, b := range bases {
+			if rapid.Bool().Draw(t, ref+" on disk in "+b) {
+				side := sideOf(b+"/"+ref, "", tree(" on disk in "+b))
+				seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: onDisk, Modes: PlacedModes}
+				if rapid.Bool().Draw(t, ref+" odd modes in "+b) {
+					seen.OddMode, seen.Modes = []string{"pack.yaml"}, ""
+				}
+				in.Observed[pack.Addr{BasePath: b, Ref: pack.Ref(ref)}] = seen
+			}
+		}
+		if rapid.Bool().Draw(t, ref+" declared") {
+			side := sideOf(base(" base")+"/"+ref, "2.0.0", tree(" tree"))
+			side.Config = config(" config")
+			seen := in.Observed[pack.Addr{BasePath: side.BasePath, Ref: pack.Ref(ref)}]
+			in.Packs = append(in.Packs, Want{
+				Side: side, Ref: pack.Ref(ref), Replace: rapid.Bool().Draw(t, ref+" replace"),
+				OnDrift:       rapid.SampledFrom([]OnDrift{"", DriftStop, DriftRepair}).Draw(t, ref+" on_drift"),
+				ConfigMatches: side.Config != "" && side.Config == seen.Config,
+			})
+		}
+	}
+	return in
+}
