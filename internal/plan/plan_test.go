@@ -197,7 +197,7 @@ func render(p *Plan) string {
 
 func renderFindings(b *strings.Builder, findings []pack.Finding) {
 	for _, f := range findings {
-		fmt.Fprintf(b, "  %s %s %s\n", f.Severity, f.ID, f.Resource)
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %s %s %s", f.Severity, f.ID, f.Resource), " ") + "\n")
 	}
 }
 
