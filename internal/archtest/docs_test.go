@@ -52,7 +52,7 @@ func checkDocs(files []sourceFile) (problems []string) {
 func undocumentedNames(decl ast.Decl) (names []string) {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
-		if d.Doc == nil && d.Name.IsExported() && receiverExported(d) && !(d.Recv != nil && explained(d.Name.Name)) {
+		if d.Doc == nil && d.Name.IsExported() && receiverExported(d) && (d.Recv == nil || !explained(d.Name.Name)) {
 			names = append(names, d.Name.Name)
 		}
 	case *ast.GenDecl:

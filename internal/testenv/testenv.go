@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -41,14 +40,24 @@ func Skip(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-// Root returns the module's root directory.
+// Root returns the module's root directory: the nearest one upwards of the test
+// with a go.mod.
 func Root(t testing.TB) string {
 	t.Helper()
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatalf("find the module root: %v", err)
 	}
-	return filepath.Dir(strings.TrimSpace(string(out)))
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("find the module root: no go.mod upwards of the test")
+		}
+		dir = parent
+	}
 }
 
 // Shared returns the folder of recordings, vectors and real packs, or skips the

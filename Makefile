@@ -1,0 +1,53 @@
+# Everything here needs only Go, make and git. `make` lists the targets.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO        ?= go
+TESTFLAGS ?= -shuffle=on
+FUZZTIME  ?= 10s
+LINT      := $(GO) tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: help build test race check lint fmt bench fuzz demo docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/packsync, static and reproducible; the version comes from git
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/packsync ./cmd/packsync
+
+test: ## run all tests
+	$(GO) test $(TESTFLAGS) ./...
+
+race: ## run all tests under the race detector (needs a C compiler)
+	$(GO) test -race $(TESTFLAGS) ./...
+
+check: lint ## format, vet, lint, tidy modules, current generated docs
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) run ./internal/docgen -check
+
+lint: ## run the linters pinned in tools/go.mod (the first run builds them)
+	$(LINT) run ./...
+
+fmt: ## format the code
+	$(LINT) fmt ./...
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@$(GO) list ./... | while read -r pkg; do \
+		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done; \
+	done
+
+demo: build ## watch bin/packsync work against git servers and a StackStorm double on this machine
+	$(GO) run ./internal/demo -packsync bin/packsync
+
+docs: ## write docs/cli.md from the command tree
+	$(GO) run ./internal/docgen
+
+clean: ## remove what was built
+	rm -rf bin
