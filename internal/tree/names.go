@@ -114,11 +114,11 @@ func isASCII(s string) bool {
 }
 
 // foldPath gives all names that some file system takes for the same one the
-// same key: casefold(NFC(path)). A path in lower-case ASCII is its own key and
-// costs no memory.
+// same key: casefold(NFC(path)), where NFC is already sure. A path in lower-case
+// ASCII is its own key and costs no memory.
 func foldPath(path string) string {
 	if isASCII(path) {
 		return strings.ToLower(path)
 	}
-	return norm.NFC.String(cases.Fold().String(norm.NFC.String(path)))
+	return norm.NFC.String(cases.Fold().String(path))
 }
