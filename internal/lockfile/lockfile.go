@@ -6,7 +6,15 @@
 package lockfile
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/packsync/packsync/internal/pack"
 )
@@ -20,7 +28,8 @@ type File struct {
 	extra map[string]json.RawMessage // unknown top-level keys, kept
 }
 
-// Entry is the pin of one pack. A plain directory has only Source and Direct.
+// Entry is the pin of one pack. A plain directory has only Source, Subdir and
+// Direct.
 type Entry struct {
 	Source     string        // canonical URL without credential, before rewrite; for a directory its path relative to the lock
 	Index      string        // URL of the index a short name was found in
@@ -35,4 +44,78 @@ type Entry struct {
 	Direct     bool     // declared, not only required by another pack
 
 	extra map[string]json.RawMessage // unknown and reserved keys, kept
+}
+
+// With returns a lock that holds other packs and the same unknown keys. The
+// receiver, which may be nil, is not changed.
+func (f *File) With(packs map[pack.Ref]Entry) *File {
+	if f == nil {
+		return &File{Packs: packs}
+	}
+	return &File{Packs: packs, extra: f.extra}
+}
+
+// IsDir reports whether the entry is of a plain directory: it has no commit,
+// and the repository around it is what pins it.
+func (e Entry) IsDir() bool { return isDirPath(e.Source) }
+
+// Equal reports whether two entries say the same, unknown keys included.
+func (e Entry) Equal(other Entry) bool {
+	return e.Source == other.Source &&
+		e.Index == other.Index &&
+		e.Subdir == other.Subdir &&
+		e.Constraint == other.Constraint &&
+		e.Ref == other.Ref &&
+		e.Commit == other.Commit &&
+		e.Tree == other.Tree &&
+		e.Version == other.Version &&
+		e.Title == other.Title &&
+		slices.Equal(e.Requires, other.Requires) &&
+		e.Direct == other.Direct &&
+		maps.EqualFunc(e.extra, other.extra, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
+}
+
+// isDirPath tells the path of a plain directory from a git source, which has a
+// scheme or the form user@host:path.
+func isDirPath(source string) bool {
+	return source == "." || source == ".." ||
+		strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../") || strings.HasPrefix(source, "/")
+}
+
+// DirSource returns what the lock records for a plain directory: its path from
+// the directory of the lock, so that a checkout can lie anywhere; or the
+// absolute path if it was declared as one. All paths but declared are absolute.
+func DirSource(lockDir, dir, declared string) (string, error) {
+	if filepath.IsAbs(declared) {
+		return filepath.ToSlash(filepath.Clean(dir)), nil
+	}
+	relative, err := filepath.Rel(lockDir, dir)
+	if err != nil {
+		return "", fmt.Errorf("record the directory %s in a lock in %s: %w", dir, lockDir, err)
+	}
+	relative = filepath.ToSlash(relative)
+	if isDirPath(relative) {
+		return relative, nil
+	}
+	return "./" + relative, nil
+}
+
+// Quote makes a text from a repository fit for the lock and for a terminal:
+// characters that are not printable (control, bidirectional, invisible) are
+// escaped as in Go, and what is longer than limit characters is cut.
+func Quote(text string, limit int) string {
+	var b strings.Builder
+	length := 0
+	for _, r := range text {
+		part := string(r)
+		if !strconv.IsPrint(r) {
+			part = strings.Trim(strconv.QuoteRuneToASCII(r), "'")
+		}
+		length += utf8.RuneCountInString(part)
+		if length > limit {
+			return b.String() + "…"
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
