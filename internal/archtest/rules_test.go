@@ -70,26 +70,34 @@ var impure = []string{"os", "os/exec", "net/http", "math/rand", "math/rand/v2", 
 // anything below it). All others reach it through those packages, so that
 // replacing it is a change to one or three packages.
 var reservedImports = map[string][]string{
-	"github.com/hashicorp/hcl/v2":     {"internal/diag", "internal/config"},
-	"github.com/zclconf/go-cty":       {"internal/config"},
-	"github.com/go-git/go-git/v5":     {"internal/source/gogit"},
-	"github.com/go-git/go-billy/v5":   {"internal/source/gogit"},
-	"github.com/Masterminds/semver":   {"internal/resolve", "internal/config"},
-	"github.com/fsnotify/fsnotify":    {"internal/watch"},
-	"github.com/spf13/cobra":          {"internal/cli", "internal/docgen"},
-	"github.com/vbauerster/mpb/v8":    {"internal/view"},
-	"go.yaml.in/yaml/v4":              {"internal/pyyaml"},
-	"os/exec":                         {"internal/st2", "internal/demo"},
-	"net/http":                        {"internal/transport", "internal/index", "internal/source/gogit", "internal/st2", "internal/demo"},
-	"golang.org/x/sys/unix":           {"internal/safefs", "internal/tree", "internal/state", "internal/installed"},
-	"syscall":                         {"internal/safefs", "internal/tree", "internal/state", "internal/installed"},
-	"log":                             {},
-	"gopkg.in/yaml.v2":                {},
-	"gopkg.in/yaml.v3":                {},
-	"golang.org/x/crypto/openpgp":     {},
-	"github.com/stretchr/testify":     {},
-	"github.com/getkin/kin-openapi":   {"internal/st2/st2test"},
+	"github.com/hashicorp/hcl/v2":   {"internal/diag", "internal/config"},
+	"github.com/zclconf/go-cty":     {"internal/config"},
+	"github.com/go-git/go-git/v5":   {"internal/source/gogit"},
+	"github.com/go-git/go-billy/v5": {"internal/source/gogit"},
+	"github.com/Masterminds/semver": {"internal/pack", "internal/resolve"},
+	"github.com/fsnotify/fsnotify":  {"internal/watch"},
+	"github.com/spf13/cobra":        {"internal/cli", "internal/docgen"},
+	"github.com/vbauerster/mpb/v8":  {"internal/view"},
+	"go.yaml.in/yaml/v4":            {"internal/pyyaml"},
+	"os/exec":                       {"internal/st2", "internal/demo"},
+	// reconcile hands the one client to whoever needs it.
+	"net/http": {"internal/transport", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile", "internal/demo"},
+	// What a system call says about a file or a failed connection; who may change
+	// the disk by one is told by reservedNames.
+	"golang.org/x/sys/unix": {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply"},
+	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport"},
+
+	// slog has levels and redaction; the yaml forks are unmaintained; openpgp is frozen.
+	"log":                         {},
+	"gopkg.in/yaml.v2":            {},
+	"gopkg.in/yaml.v3":            {},
+	"golang.org/x/crypto/openpgp": {},
+
+	// Tests only.
+	"github.com/getkin/kin-openapi":   {},
+	"github.com/google/go-cmp":        {},
 	"github.com/rogpeppe/go-internal": {},
+	"pgregory.net/rapid":              {},
 }
 
 // diskWriters may change files; everything else asks them to.
@@ -113,6 +121,17 @@ var reservedNames = map[string][]string{
 	"os.Symlink":    diskWriters,
 	"os.Truncate":   diskWriters,
 	"os.WriteFile":  diskWriters,
+
+	"golang.org/x/sys/unix.Fchmod":    diskWriters,
+	"golang.org/x/sys/unix.Fchmodat":  diskWriters,
+	"golang.org/x/sys/unix.Fchown":    diskWriters,
+	"golang.org/x/sys/unix.Fchownat":  diskWriters,
+	"golang.org/x/sys/unix.Linkat":    diskWriters,
+	"golang.org/x/sys/unix.Mkdirat":   diskWriters,
+	"golang.org/x/sys/unix.Renameat":  diskWriters,
+	"golang.org/x/sys/unix.Renameat2": diskWriters,
+	"golang.org/x/sys/unix.Symlinkat": diskWriters,
+	"golang.org/x/sys/unix.Unlinkat":  diskWriters,
 
 	"os.Args":    processOwners,
 	"os.Environ": processOwners,
