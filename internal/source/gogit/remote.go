@@ -1,0 +1,221 @@
+package gogit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/transport"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// backend is where the objects of one repository are: behind a server, or in a
+// directory.
+type backend interface {
+	advertised(ctx context.Context) (*advertised, error)
+	// commitPack brings a packfile with the objects of one commit. ref helps with
+	// servers that give no bare commits. The error wraps errGone if the
+	// repository does not have the commit.
+	commitPack(ctx context.Context, commit plumbing.Hash, ref string) ([]byte, error)
+	// history gives access to all commits that branches and tags reach.
+	history(ctx context.Context) (objects, error)
+	// isLocal reports that no network is used.
+	isLocal() bool
+}
+
+// errGone reports a commit that a repository does not have (any more).
+var errGone = errors.New("neither its branches and tags nor the server itself lead to the commit")
+
+// remote is one source. It implements source.Remote.
+type remote struct {
+	opener     *Opener
+	src        pack.Source
+	backend    backend
+	credential *Credential // nil for none; only told apart in hints
+
+	refsTurn chan struct{} // held while refs is asked for or read
+	refs     *advertised   // remembered after the first success
+}
+
+// Refs implements source.Remote. A tag that points to something other than a
+// commit is only recognised in file:// repositories: servers do not tell.
+func (r *remote) Refs(ctx context.Context) (*source.Refs, error) {
+	adv, err := r.advertised(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return adv.public(), nil
+}
+
+// advertised asks for the refs, once.
+func (r *remote) advertised(ctx context.Context) (*advertised, error) {
+	select {
+	case r.refsTurn <- struct{}{}:
+		defer func() { <-r.refsTurn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if r.refs != nil {
+		return r.refs, nil
+	}
+	if err := r.allowed("its branches and tags are not known"); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	r.tell(Event{Phase: Asking})
+	err := transport.Retry(ctx, r.opener.opts.Clock, func(ctx context.Context) (err error) {
+		r.refs, err = r.backend.advertised(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, r.translate(err)
+	}
+	return r.refs, nil
+}
+
+// allowed returns an error if the network may not be used and would be needed.
+func (r *remote) allowed(what string) error {
+	if !r.opener.opts.Offline || r.backend.isLocal() {
+		return nil
+	}
+	return &source.UnreachableError{
+		Source: r.src,
+		Hint:   "run once without --offline, so that the cache has it",
+		Err:    fmt.Errorf("%s: %w", what, source.ErrOffline),
+	}
+}
+
+func (r *remote) tell(e Event) {
+	e.Source = r.src
+	r.opener.opts.Progress(e)
+}
+
+// Fetch implements source.Remote. A commit in the cache costs no request, and is
+// there even when the server is gone.
+func (r *remote) Fetch(ctx context.Context, commit pack.Commit, ref string) (*source.Snapshot, error) {
+	if _, err := pack.ParseCommit(string(commit)); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	end, err := r.opener.flights.begin(ctx, string(commit))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+
+	snapshot, cacheErr := r.fromCache(ctx, commit)
+	if snapshot != nil || cacheErr != nil && !damaged(cacheErr) {
+		return snapshot, cacheErr
+	}
+	if err := r.allowed(notCached(commit, cacheErr)); err != nil {
+		return nil, err
+	}
+	return r.fromBackend(ctx, commit, ref)
+}
+
+func notCached(commit pack.Commit, damage error) string {
+	if damage != nil {
+		return fmt.Sprintf("the copy of commit %s in the cache is damaged (%v)", commit, damage)
+	}
+	return fmt.Sprintf("commit %s is not in the cache", commit)
+}
+
+// damaged reports whether fetching again can mend err: the content of the cache
+// is wrong, rather than refused or interrupted.
+func damaged(err error) bool {
+	var refused *tree.RefusedError
+	var noSubdir *tree.NoSubdirError
+	return !errors.As(err, &refused) && !errors.As(err, &noSubdir) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// fromCache returns nil and no error if the commit is not in the cache.
+func (r *remote) fromCache(ctx context.Context, commit pack.Commit) (*source.Snapshot, error) {
+	data, err := r.opener.cache.read(commit, r.opener.opts.Limits.PackBytes)
+	if data == nil || err != nil {
+		return nil, err
+	}
+	p, err := r.verify(ctx, data, commit)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := r.snapshot(ctx, p, commit)
+	if err == nil {
+		r.tell(Event{Commit: commit, Phase: Cached, Bytes: int64(len(data))})
+	}
+	return snapshot, err
+}
+
+func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string) (*source.Snapshot, error) {
+	r.tell(Event{Commit: commit, Phase: Asking})
+	var p *packed
+	err := transport.Retry(ctx, r.opener.opts.Clock, func(ctx context.Context) error {
+		data, err := r.backend.commitPack(ctx, commitHash(commit), ref)
+		if err != nil {
+			return err
+		}
+		r.tell(Event{Commit: commit, Phase: Reading, Bytes: int64(len(data))})
+		p, err = r.verify(ctx, data, commit)
+		return err
+	})
+	switch {
+	case errors.Is(err, errGone):
+		return nil, &source.CommitGoneError{Source: r.src, Commit: commit, Err: err}
+	case err != nil:
+		return nil, r.translate(err)
+	}
+	snapshot, err := r.snapshot(ctx, p, commit)
+	if err != nil {
+		return nil, err
+	}
+	// Only what was read whole is kept. A cache that cannot be written is told,
+	// not an error: the commit is here.
+	done := Event{Commit: commit, Phase: Fetched, Bytes: int64(len(p.data))}
+	if err := r.opener.cache.write(commit, p.data); err != nil {
+		done.Phase, done.Err = Uncached, err
+	}
+	r.tell(done)
+	return snapshot, nil
+}
+
+// verify decodes a packfile and makes sure that it holds the commit.
+func (r *remote) verify(ctx context.Context, data []byte, commit pack.Commit) (*packed, error) {
+	p, err := decode(ctx, data, r.opener.opts.Limits)
+	if err != nil {
+		return nil, err
+	}
+	index, err := p.find(commitHash(commit))
+	if err != nil {
+		return nil, fmt.Errorf("the packfile does not hold the commit: %w", err)
+	}
+	if kind := p.list[index].kind; kind != plumbing.CommitObject {
+		return nil, fmt.Errorf("%s is a %s, not a commit", commit, kind)
+	}
+	return p, nil
+}
+
+// snapshot reads, checks and filters the tree of a commit.
+func (r *remote) snapshot(ctx context.Context, p *packed, commit pack.Commit) (*source.Snapshot, error) {
+	info, err := readCommit(p, commitHash(commit))
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s of %s: %w", commit, r.src, err)
+	}
+	root, err := subtree(p, info.tree, r.src.Subdir)
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s of %s: %w", commit, r.src, err)
+	}
+	files, err := readTree(ctx, p, root, r.opener.opts.Limits.Tree)
+	if err == nil {
+		err = tree.Check(files, r.opener.opts.Limits.Tree)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s of %s: %w", commit, r.src, err)
+	}
+	return &source.Snapshot{Commit: commit, Title: info.title, Tree: tree.Filter(files)}, nil
+}
