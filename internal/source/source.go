@@ -102,3 +102,7 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // ErrOffline is the cause of every refusal to use the network under --offline.
 var ErrOffline = errors.New("the network is not to be used (--offline)")
+
+// ErrNoRevisions is the cause when a plain directory is asked for a branch, tag,
+// revision or commit.
+var ErrNoRevisions = errors.New("a plain directory has no revisions to select")

@@ -21,7 +21,7 @@ var (
 	hexPattern = regexp.MustCompile(`\A[0-9a-f]{4,40}\z`)
 	// versionPattern is PACK_VERSION_REGEX (reference.md 1.3).
 	versionPattern = regexp.MustCompile(`\A(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-[0-9a-z-]+(?:\.[0-9a-z-]+)*)?(?:\+[0-9a-z-]+(?:\.[0-9a-z-]+)*)?\z`)
-	stepPattern    = regexp.MustCompile(`\A(?:([~^])([0-9]*)|\^\{(?:commit)?\})`)
+	stepPattern    = regexp.MustCompile(`\A(?:\^\{(?:commit)?\}|([~^])([0-9]*))`)
 )
 
 // Resolve implements source.Remote: the order of st2's clone_repo (reference.md

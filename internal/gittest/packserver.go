@@ -1,0 +1,54 @@
+package gittest
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// PackServer speaks smart HTTP by itself and sends whatever it is told to, for
+// repositories that no real upload-pack would serve. It takes every path for the
+// repository.
+type PackServer struct {
+	Refs map[string]string // full name → id; HEAD is refs/heads/main
+	Pack func() []byte     // the answer to every want
+}
+
+// ServeHTTP implements http.Handler.
+func (s *PackServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/info/refs"):
+		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+		_, _ = w.Write(s.advertisement()) // the client may be gone
+	case strings.HasSuffix(r.URL.Path, "/git-upload-pack"):
+		w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+		_, _ = w.Write([]byte("00000008NAK\n"))
+		for pack := s.Pack(); len(pack) > 0; {
+			n := min(len(pack), 65515)
+			_, _ = fmt.Fprintf(w, "%04x\x01%s", n+5, pack[:n])
+			pack = pack[n:]
+		}
+		_, _ = w.Write([]byte("0000"))
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (s *PackServer) advertisement() []byte {
+	out := []byte(pkt("# service=git-upload-pack\n") + "0000")
+	caps := "\x00side-band-64k ofs-delta shallow no-progress agent=packsync-test symref=HEAD:refs/heads/main"
+	names := slices.Sorted(maps.Keys(s.Refs))
+	if head, ok := s.Refs["refs/heads/main"]; ok {
+		out = append(out, pkt(head+" HEAD"+caps+"\n")...)
+		caps = ""
+	}
+	for _, name := range names {
+		out = append(out, pkt(s.Refs[name]+" "+name+caps+"\n")...)
+		caps = ""
+	}
+	return append(out, "0000"...)
+}
+
+func pkt(line string) string { return fmt.Sprintf("%04x%s", len(line)+4, line) }
