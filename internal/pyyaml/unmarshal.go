@@ -204,7 +204,7 @@ func (c *constructor) constructMapping(n *Node, y *yaml.Node, depth int) (built,
 		}
 		switch key.node.Kind {
 		case List, Mapping:
-			return built{}, refuse(y.Content[i], "a %s cannot be a key (a value that begins with {{ needs quotes)", key.node.Kind)
+			return built{}, refuse(y.Content[i], "the type %s cannot be a key (a value that begins with {{ needs quotes)", key.node.Kind)
 		case value:
 			key.node = &Node{Kind: String, Line: key.node.Line, Column: key.node.Column, scalar: "="}
 		}
@@ -256,13 +256,13 @@ func mergePairs(key *yaml.Node, val *Node) ([]Pair, error) {
 		var pairs []Pair
 		for _, item := range slices.Backward(val.items) {
 			if item.Kind != Mapping {
-				return nil, refuse(key, "<< merges mappings, not a %s", item.Kind)
+				return nil, refuse(key, "<< merges mappings, not the type %s", item.Kind)
 			}
 			pairs = append(pairs, item.pairs...)
 		}
 		return pairs, nil
 	}
-	return nil, refuse(key, "<< merges a mapping or a list of mappings, not a %s", val.Kind)
+	return nil, refuse(key, "<< merges a mapping or a list of mappings, not the type %s", val.Kind)
 }
 
 const quotedStyles = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
