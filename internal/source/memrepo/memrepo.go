@@ -1,0 +1,250 @@
+// Package memrepo keeps repositories and plain directories in memory and serves
+// them as package source promises: what tests build on when the way to a commit
+// is not the matter.
+//
+// It is for tests only.
+package memrepo
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// Opener serves repositories by URL and directories by path.
+type Opener struct {
+	mu    sync.Mutex
+	repos map[string]*Repo
+	dirs  map[string]tree.Tree
+	calls []string
+}
+
+// New returns an Opener that serves nothing yet.
+func New() *Opener {
+	return &Opener{repos: map[string]*Repo{}, dirs: map[string]tree.Tree{}}
+}
+
+// Add makes an empty repository whose HEAD names the branch main.
+func (o *Opener) Add(url string) *Repo {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	repo := &Repo{
+		opener: o, src: pack.Source{Kind: pack.SourceGit, URL: url}, head: "main",
+		commits: map[pack.Commit]commit{}, branches: map[string]pack.Commit{}, tags: map[string]pack.Commit{},
+	}
+	o.repos[url] = repo
+	return repo
+}
+
+// AddDir makes a plain directory, or changes what it holds.
+func (o *Opener) AddDir(path string, t tree.Tree) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dirs[path] = t
+}
+
+// Calls lists what was asked, in order: "refs URL", "resolve URL REVISION",
+// "fetch URL COMMIT", "read PATH".
+func (o *Opener) Calls() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.calls)
+}
+
+// Open implements source.Opener. What is not there is found out by the first
+// call on the Remote.
+func (o *Opener) Open(src pack.Source) (source.Remote, error) {
+	return &remote{opener: o, src: src}, nil
+}
+
+// Repo is one repository. Its methods may be called while it is served.
+type Repo struct {
+	opener   *Opener
+	src      pack.Source
+	head     string // branch name, or the commit of a detached HEAD
+	commits  map[pack.Commit]commit
+	branches map[string]pack.Commit
+	tags     map[string]pack.Commit
+	failure  error
+}
+
+type commit struct {
+	title   string
+	files   tree.Tree
+	parents []pack.Commit
+}
+
+// Commit adds a commit. Its id follows from what it holds.
+func (r *Repo) Commit(title string, files tree.Tree, parents ...pack.Commit) pack.Commit {
+	h := sha1.New() // as git names commits; nothing rests on its strength here
+	fmt.Fprintln(h, title, parents)
+	for i, f := range files.Files() {
+		content, err := files.Content(i)
+		fmt.Fprintf(h, "%c %s %q %v\n", f.Kind, f.Path, content, err)
+	}
+	id := pack.Commit(hex.EncodeToString(h.Sum(nil)))
+	r.CommitAs(id, title, files, parents...)
+	return id
+}
+
+// CommitAs adds a commit under an id that the test chooses.
+func (r *Repo) CommitAs(id pack.Commit, title string, files tree.Tree, parents ...pack.Commit) {
+	r.change(func() { r.commits[id] = commit{title, files, parents} })
+}
+
+// Branch makes a branch, or moves it.
+func (r *Repo) Branch(name string, id pack.Commit) { r.change(func() { r.branches[name] = id }) }
+
+// Tag makes a tag, or moves it.
+func (r *Repo) Tag(name string, id pack.Commit) { r.change(func() { r.tags[name] = id }) }
+
+// Untag removes a tag.
+func (r *Repo) Untag(name string) { r.change(func() { delete(r.tags, name) }) }
+
+// Head names the default branch, or a commit for a detached HEAD.
+func (r *Repo) Head(name string) { r.change(func() { r.head = name }) }
+
+// Forget removes a commit, as a server does with one that nothing names.
+func (r *Repo) Forget(id pack.Commit) { r.change(func() { delete(r.commits, id) }) }
+
+// Fail makes every call fail with err; nil makes the repository work again.
+func (r *Repo) Fail(err error) { r.change(func() { r.failure = err }) }
+
+func (r *Repo) change(do func()) {
+	r.opener.mu.Lock()
+	defer r.opener.mu.Unlock()
+	do()
+}
+
+type remote struct {
+	opener *Opener
+	src    pack.Source
+}
+
+// begin records a call and finds what it is about; the opener stays locked until
+// end is called.
+func (r *remote) begin(ctx context.Context, call ...string) (repo *Repo, end func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	r.opener.mu.Lock()
+	r.opener.calls = append(r.opener.calls, strings.TrimRight(strings.Join(call, " "), " "))
+	repo = r.opener.repos[r.src.URL]
+	switch {
+	case repo == nil:
+		err = &source.UnreachableError{Source: r.src, Hint: "check the address", Err: errors.New("repository not found")}
+	case repo.failure != nil:
+		err = repo.failure
+	}
+	if err != nil {
+		r.opener.mu.Unlock()
+		return nil, nil, err
+	}
+	return repo, r.opener.mu.Unlock, nil
+}
+
+// Refs implements source.Remote.
+func (r *remote) Refs(ctx context.Context) (*source.Refs, error) {
+	repo, end, err := r.begin(ctx, "refs", r.src.URL)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	refs := &source.Refs{Branches: maps.Clone(repo.branches), Tags: maps.Clone(repo.tags)}
+	if _, detached := repo.commits[pack.Commit(repo.head)]; detached {
+		refs.HeadHash = pack.Commit(repo.head)
+	} else if tip, has := repo.branches[repo.head]; has {
+		refs.Head, refs.HeadHash = "refs/heads/"+repo.head, tip
+	}
+	return refs, nil
+}
+
+var hexPattern = regexp.MustCompile(`\A[0-9a-f]{4,40}\z`)
+
+// Resolve implements source.Remote; revisions with a suffix (HEAD~1) are unknown
+// to it.
+func (r *remote) Resolve(ctx context.Context, revision string) (source.Resolved, error) {
+	repo, end, err := r.begin(ctx, "resolve", r.src.URL, revision)
+	if err != nil {
+		return source.Resolved{}, err
+	}
+	defer end()
+	branch := strings.TrimPrefix(strings.TrimPrefix(revision, "refs/"), "heads/")
+	branch = cmp.Or(strings.TrimPrefix(branch, "origin/"), repo.head)
+	if tip, has := repo.branches[branch]; has {
+		return source.Resolved{Ref: "refs/heads/" + branch, Commit: tip}, nil
+	}
+	if hexPattern.MatchString(revision) {
+		var found []pack.Commit
+		for id := range repo.commits {
+			if strings.HasPrefix(string(id), revision) {
+				found = append(found, id)
+			}
+		}
+		if len(found) == 1 {
+			return source.Resolved{Commit: found[0]}, nil
+		}
+	}
+	names := []string{strings.TrimPrefix(strings.TrimPrefix(revision, "refs/"), "tags/")}
+	if _, isVersion := pack.ParseTagVersion(revision); isVersion && !strings.HasPrefix(revision, "v") {
+		names = append(names, "v"+revision)
+	}
+	for _, name := range names {
+		if id, has := repo.tags[name]; has {
+			return source.Resolved{Ref: "refs/tags/" + name, Commit: id}, nil
+		}
+	}
+	known := slices.Concat(slices.Sorted(maps.Keys(repo.tags)), slices.Sorted(maps.Keys(repo.branches)))
+	return source.Resolved{}, &source.UnknownRevisionError{Source: r.src, Revision: revision, Known: known}
+}
+
+// Fetch implements source.Remote.
+func (r *remote) Fetch(ctx context.Context, id pack.Commit, _ string) (*source.Snapshot, error) {
+	if r.src.Kind == pack.SourceDir {
+		return r.read(ctx)
+	}
+	repo, end, err := r.begin(ctx, "fetch", r.src.URL, string(id))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	c, has := repo.commits[id]
+	if !has {
+		return nil, &source.CommitGoneError{Source: r.src, Commit: id, Err: errors.New("no such commit")}
+	}
+	files, err := tree.Sub(c.files, r.src.Subdir)
+	if err != nil {
+		return nil, err
+	}
+	return &source.Snapshot{Commit: id, Title: c.title, Tree: files}, nil
+}
+
+func (r *remote) read(ctx context.Context) (*source.Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r.opener.mu.Lock()
+	defer r.opener.mu.Unlock()
+	r.opener.calls = append(r.opener.calls, "read "+r.src.URL)
+	files, has := r.opener.dirs[r.src.URL]
+	if !has {
+		return nil, &source.UnreachableError{Source: r.src, Hint: "check the path", Err: errors.New("no such directory")}
+	}
+	files, err := tree.Sub(files, r.src.Subdir)
+	if err != nil {
+		return nil, err
+	}
+	return &source.Snapshot{Tree: files}, nil
+}
