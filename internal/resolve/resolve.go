@@ -1,0 +1,364 @@
+// Package resolve chooses one commit for each declared pack and says how the
+// lock will stand. A pin that satisfies the declaration is kept without asking
+// anyone; only what the lock lacks, what satisfies no more and what is to be
+// updated makes it ask an index or a source (design.md 2, promise 2).
+//
+// It is not for writing the lock (package lockfile) and not for what is
+// installed (package plan).
+package resolve
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/index"
+	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// Mode says which pins may move.
+type Mode int
+
+// The modes. Both pin what is missing and drop what nobody declares.
+const (
+	Missing Mode = iota // keep every pin that satisfies the declaration
+	Update              // choose anew for the packs of Request.Update
+)
+
+// defaultParallel is how many packs are resolved at once. Waiting for servers is
+// what costs the time.
+const defaultParallel = 8
+
+// Lookup finds what a short name means. *index.Lazy is one. It is safe for
+// concurrent use.
+type Lookup interface {
+	// Find returns the entry of a name; see index.Set.Find for the errors.
+	Find(ctx context.Context, name string) (index.Found, error)
+	// Problems returns what went wrong with indexes that were asked. It is called
+	// once, after the last Find.
+	Problems() []index.Problem
+}
+
+// Request says what is declared and what is locked.
+type Request struct {
+	Packs   []config.Pack
+	Lock    *lockfile.File // nil for none; never changed
+	LockDir string         // absolute directory of the lock: directory sources are recorded relative to it
+
+	Mode   Mode
+	Update map[pack.Ref]bool // with Update: the packs whose pins may move; nil means all
+	// AcceptMovedTags names packs whose tag may name another commit than it did
+	// when it was locked.
+	AcceptMovedTags map[pack.Ref]bool
+
+	Parallel int         // packs resolved at once; 0 means 8
+	Event    func(Event) // told what happens, one call at a time; may be nil
+}
+
+// Step is how far the resolving of one pack is.
+type Step string
+
+// The steps. A pack whose pin is kept has none.
+const (
+	Choosing Step = "choosing" // an index or a source is asked what the declaration means
+	Fetching Step = "fetching" // the chosen commit is fetched
+	Done     Step = "done"
+	Failed   Step = "failed"
+)
+
+// Event tells that a step of one pack begins, or that the last one ended.
+type Event struct {
+	Ref    pack.Ref
+	Step   Step
+	Source string      // from Fetching on
+	Commit pack.Commit // from Fetching on
+}
+
+// Pin is what one declared pack comes down to.
+type Pin struct {
+	Entry  lockfile.Entry
+	Source pack.Source
+	// Tree is the pack as it was fetched now, checked and filtered; nil for a pin
+	// that was kept. For a plain directory it is always there.
+	Tree tree.Tree
+	// Hash is the tree hash: Entry.Tree, or for a plain directory that of Tree.
+	Hash    pack.TreeHash
+	Version string // from pack.yaml, fit to be shown
+}
+
+// ChangeKind is what happens to the entry of one pack.
+type ChangeKind string
+
+// The kinds of change, the first that applies.
+const (
+	Added   ChangeKind = "added"
+	Removed ChangeKind = "removed"
+	Sourced ChangeKind = "source" // another repository, directory or sub-directory
+	Moved   ChangeKind = "moved"  // another ref, commit or tree of the same source
+	Text    ChangeKind = "text"   // the same pin in other words
+)
+
+// Change is one difference between the lock as it is and as it will stand.
+type Change struct {
+	Ref    pack.Ref
+	Kind   ChangeKind
+	Before *lockfile.Entry // nil if added
+	After  *lockfile.Entry // nil if removed
+	Reason string          // why, as a clause: "not locked yet"
+}
+
+// Result is what Resolve decided.
+type Result struct {
+	Lock     *lockfile.File // as it will stand
+	Changes  []Change       // sorted by ref; none if the lock stays as it is
+	Packs    map[pack.Ref]Pin
+	Warnings diag.List
+	Findings map[pack.Ref][]pack.Finding
+}
+
+// Resolve finds a pin for every declared pack, or says for every pack that has
+// none what is wrong, all at once. The outcome does not depend on the order of
+// the packs or of the answers. With errors there is no result.
+func Resolve(ctx context.Context, req Request, open source.Opener, lookup Lookup) (*Result, diag.List) {
+	if diags := checkUpdate(req); diags.HasErrors() {
+		return nil, diags
+	}
+	r := &resolver{req: req, sources: &sources{opener: open, remotes: map[pack.Source]source.Remote{}}, lookup: lookup}
+	outcomes := make([]outcome, len(req.Packs))
+	var group errgroup.Group
+	group.SetLimit(parallel(req.Parallel))
+	for i := range req.Packs {
+		group.Go(func() error {
+			outcomes[i] = r.pack(ctx, &req.Packs[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no error: each outcome keeps its own
+	if ctx.Err() != nil {
+		return nil, diag.List{interrupted(ctx)}
+	}
+	return collect(req, outcomes, lookup)
+}
+
+func parallel(n int) int {
+	if n <= 0 {
+		return defaultParallel
+	}
+	return n
+}
+
+// checkUpdate refuses refs that are not declared: nothing would be updated, and
+// silence would pass for "is up to date".
+func checkUpdate(req Request) diag.List {
+	declared := map[pack.Ref]bool{}
+	var names []string
+	for _, p := range req.Packs {
+		declared[p.Ref] = true
+		names = append(names, string(p.Ref))
+	}
+	var diags diag.List
+	for _, ref := range slices.Sorted(maps.Keys(req.Update)) {
+		if !declared[ref] {
+			diags = append(diags, unknownPack(ref, names))
+		}
+	}
+	return diags
+}
+
+// resolver is one run of Resolve.
+type resolver struct {
+	req     Request
+	sources *sources
+	lookup  Lookup
+	eventMu sync.Mutex
+}
+
+// sources opens each repository once, so that packs of one repository share what
+// it was asked.
+type sources struct {
+	opener  source.Opener
+	mu      sync.Mutex
+	remotes map[pack.Source]source.Remote
+}
+
+func (s *sources) open(src pack.Source) (source.Remote, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if remote := s.remotes[src]; remote != nil {
+		return remote, nil
+	}
+	remote, err := s.opener.Open(src)
+	if err == nil {
+		s.remotes[src] = remote
+	}
+	return remote, err
+}
+
+// outcome is what became of one pack.
+type outcome struct {
+	pin      Pin
+	change   *Change
+	findings []pack.Finding
+	problem  *diag.Diagnostic
+}
+
+// pack keeps the pin of one pack or chooses anew.
+func (r *resolver) pack(ctx context.Context, p *config.Pack) outcome {
+	entry, locked := r.req.lock().Packs[p.Ref]
+	want, err := r.want(p)
+	if err != nil {
+		return outcome{problem: problem(p, err)}
+	}
+	reason := "not locked yet"
+	if locked {
+		ok, textOnly, why := entry.Satisfies(want)
+		mayMove := r.req.Mode == Update && (r.req.Update == nil || r.req.Update[p.Ref])
+		if ok && (!mayMove || entry.IsDir()) {
+			return r.keep(ctx, p, entry, textOnly)
+		}
+		reason = why
+		if ok {
+			reason = "updated"
+		}
+	}
+	r.event(Event{Ref: p.Ref, Step: Choosing})
+	out := r.anew(ctx, p, want, entryOrNil(entry, locked))
+	if out.problem != nil {
+		r.event(Event{Ref: p.Ref, Step: Failed})
+		return out
+	}
+	out.change = changeOf(p.Ref, entryOrNil(entry, locked), &out.pin.Entry, reason)
+	r.event(Event{Ref: p.Ref, Step: Done, Source: out.pin.Entry.Source, Commit: out.pin.Entry.Commit})
+	return out
+}
+
+func entryOrNil(entry lockfile.Entry, locked bool) *lockfile.Entry {
+	if !locked {
+		return nil
+	}
+	return &entry
+}
+
+func (r *resolver) event(e Event) {
+	if r.req.Event == nil {
+		return
+	}
+	r.eventMu.Lock()
+	defer r.eventMu.Unlock()
+	r.req.Event(e)
+}
+
+func (req Request) lock() *lockfile.File {
+	if req.Lock == nil {
+		return &lockfile.File{}
+	}
+	return req.Lock
+}
+
+// want puts a declaration in the words of the lock.
+func (r *resolver) want(p *config.Pack) (lockfile.Want, error) {
+	want := lockfile.Want{Short: p.ShortName != "", Source: p.Source.URL, Subdir: p.Source.Subdir, Selector: p.Selector}
+	if p.Source.Kind != pack.SourceDir {
+		return want, nil
+	}
+	var err error
+	want.Source, err = lockfile.DirSource(r.req.LockDir, p.Source.URL, p.SourceText)
+	return want, err
+}
+
+// keep takes the entry as it is, in the words of the declaration. Only a plain
+// directory is looked at: nothing but its files says what it holds.
+func (r *resolver) keep(ctx context.Context, p *config.Pack, entry lockfile.Entry, textOnly bool) outcome {
+	after := entry
+	after.Direct = true
+	if textOnly {
+		after.Constraint = p.Selector
+		if p.ShortName == "" {
+			after.Index = ""
+		}
+	}
+	out := outcome{pin: Pin{Entry: after, Source: p.Source, Hash: after.Tree, Version: after.Version}}
+	if p.ShortName != "" {
+		src, err := pack.ParseSource(entry.Source)
+		if err != nil {
+			return outcome{problem: problem(p, err)}
+		}
+		src.Subdir = entry.Subdir
+		out.pin.Source = src
+	}
+	if entry.IsDir() {
+		if err := r.readDir(ctx, p, &out); err != nil {
+			return outcome{problem: problem(p, err)}
+		}
+	}
+	out.change = changeOf(p.Ref, &entry, &after, "the declaration says the same in other words")
+	return out
+}
+
+// changeOf compares two entries of one pack; nil if they say the same.
+func changeOf(ref pack.Ref, before, after *lockfile.Entry, reason string) *Change {
+	change := &Change{Ref: ref, Before: before, After: after, Reason: reason}
+	switch {
+	case before == nil:
+		change.Kind = Added
+	case after == nil:
+		change.Kind = Removed
+	case before.Equal(*after):
+		return nil
+	case before.Source != after.Source || before.Subdir != after.Subdir:
+		change.Kind = Sourced
+	case before.Ref != after.Ref || before.Commit != after.Commit || before.Tree != after.Tree:
+		change.Kind = Moved
+	default:
+		change.Kind = Text
+	}
+	return change
+}
+
+// collect makes one result of what became of the packs.
+func collect(req Request, outcomes []outcome, lookup Lookup) (*Result, diag.List) {
+	result := &Result{Packs: map[pack.Ref]Pin{}, Findings: map[pack.Ref][]pack.Finding{}}
+	entries := map[pack.Ref]lockfile.Entry{}
+	var diags diag.List
+	for i, out := range outcomes {
+		ref := req.Packs[i].Ref
+		if out.problem != nil {
+			diags = append(diags, out.problem)
+			continue
+		}
+		result.Packs[ref] = out.pin
+		entries[ref] = out.pin.Entry
+		if len(out.findings) > 0 {
+			result.Findings[ref] = out.findings
+		}
+		if out.change != nil {
+			result.Changes = append(result.Changes, *out.change)
+		}
+	}
+	if lookup != nil {
+		for _, p := range lookup.Problems() {
+			result.Warnings = append(result.Warnings, indexWarning(p))
+		}
+	}
+	if diags.HasErrors() {
+		sortByPlace(diags)
+		return nil, append(diags, result.Warnings...)
+	}
+	for ref, entry := range req.lock().Packs {
+		if _, declared := result.Packs[ref]; !declared {
+			result.Changes = append(result.Changes, *changeOf(ref, &entry, nil, "no longer declared"))
+		}
+	}
+	slices.SortFunc(result.Changes, func(a, b Change) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
+	result.Lock = req.lock().With(entries)
+	return result, nil
+}
