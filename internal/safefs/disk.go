@@ -52,7 +52,9 @@ func IsTemp(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix) && len(name) > len(tempPrefix)+len(tempSuffix)
 }
 
-func tempName() string {
+// TempName returns a fresh name that IsTemp knows, for what an operation of more
+// than one call builds.
+func TempName() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return tempPrefix + hex.EncodeToString(b[:]) + tempSuffix
@@ -117,7 +119,7 @@ func (d *osDisk) WriteFile(path string, data []byte, owner Owner) (err error) {
 	if err := d.before(OpCreate, path); err != nil {
 		return err
 	}
-	temp := tempName()
+	temp := TempName()
 	fd, err := retry(func() (int, error) {
 		return unix.Openat(p.dir, temp, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 	})
@@ -236,7 +238,7 @@ func deepest(path string) (int, []string, error) {
 }
 
 func (d *osDisk) mkdir(p place, owner Owner) error {
-	temp := tempName()
+	temp := TempName()
 	if err := d.step(OpMkdir, p.path, func() error { return makeOwned(p.dir, temp, owner) }); err != nil {
 		return err
 	}

@@ -22,6 +22,10 @@ type Record struct {
 	Previous      string            `json:"previous"` // checksum of the record before; "" for the first
 	Packs         map[pack.Ref]Pack `json:"packs"`
 	Checksum      string            `json:"checksum"`
+
+	// Notes tells people what Read found odd: that the record was recovered, that
+	// others may write to its file. Nothing branches on them.
+	Notes []string `json:"-"`
 }
 
 // Pack is the record of one managed pack.

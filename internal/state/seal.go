@@ -1,0 +1,83 @@
+package state
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/packsync/packsync/internal/pack"
+)
+
+// seal computes the checksum and returns the canonical text: one record, one
+// text, so that no change of a byte goes unnoticed.
+func (r *Record) seal() ([]byte, error) {
+	if r.Packs == nil {
+		r.Packs = map[pack.Ref]Pack{}
+	}
+	r.Checksum = ""
+	open, err := r.encode()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(open)
+	r.Checksum = "sha256:" + hex.EncodeToString(sum[:])
+	return r.encode()
+}
+
+func (r *Record) encode() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(r); err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// unseal reads a record and accepts nothing but the exact text that seal wrote.
+// The error is a *NewerError, or says what is wrong with the text.
+func unseal(data []byte) (*Record, error) {
+	var rec Record
+	err := json.Unmarshal(data, &rec)
+	if version := formatOf(data); version > FormatVersion {
+		// A flipped bit makes a newer version too; the checksum tells.
+		rec.FormatVersion = FormatVersion
+		if err != nil || !isSealed(&rec, reversion(data, version)) {
+			return nil, &NewerError{Version: version}
+		}
+		return nil, errors.New("its format version was altered")
+	}
+	switch {
+	case err != nil && len(data) == 0:
+		return nil, errors.New("it is empty")
+	case err != nil:
+		return nil, fmt.Errorf("it is not a record: %w", err)
+	case rec.FormatVersion != FormatVersion:
+		return nil, fmt.Errorf("it has the format version %d, which never was", rec.FormatVersion)
+	case !isSealed(&rec, data):
+		return nil, errors.New("its checksum does not fit its content")
+	}
+	return &rec, nil
+}
+
+// formatOf returns the format version of a text that may be of any later
+// format; 0 if it has none.
+func formatOf(data []byte) int {
+	var head struct {
+		FormatVersion int `json:"format_version"`
+	}
+	if json.Unmarshal(data, &head) != nil {
+		return 0
+	}
+	return head.FormatVersion
+}
+
+// reversion writes our format version in place of another.
+func reversion(data []byte, version int) []byte {
+	const key = `"format_version": `
+	return bytes.Replace(data, fmt.Appendf(nil, "%s%d,", key, version), fmt.Appendf(nil, "%s%d,", key, FormatVersion), 1)
+}
