@@ -23,13 +23,20 @@ func digest(parts ...string) string {
 func Digest(parts ...string) string { return digest(parts...) }
 
 // seal computes the plan digest over all that the plan says and rests on.
-func (p *Plan) seal() {
-	p.PlanDigest = ""
-	data, err := json.Marshal(p)
+func (p *Plan) seal() { p.PlanDigest = p.computeDigest() }
+
+// Sealed reports whether the plan digest fits the plan: a saved plan that was
+// edited does not.
+func (p *Plan) Sealed() bool { return p.PlanDigest == p.computeDigest() }
+
+func (p *Plan) computeDigest() string {
+	unsealed := *p
+	unsealed.PlanDigest = ""
+	data, err := json.Marshal(unsealed)
 	if err != nil {
 		panic(fmt.Sprintf("marshal a plan: %v", err)) // plain data only: cannot fail
 	}
-	p.PlanDigest = digest("plan", string(data))
+	return digest("plan", string(data))
 }
 
 // Moved compares the parts that two plans rest on and names those that differ,

@@ -1,0 +1,328 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/st2"
+	"github.com/packsync/packsync/internal/state"
+)
+
+// Run carries out what was staged. An error means that the run itself could not
+// go on (the intent or the state could not be written); packs that failed are in
+// the report. After the intent is durable, cancelling ctx stops nothing on disk:
+// it only cuts registration short, which is then pending.
+func (a *Applier) Run(ctx context.Context, s *Staged) (*Report, error) {
+	in := a.intend(s)
+	if len(in.Ops) > 0 {
+		if err := a.writeIntent(in); err != nil {
+			return nil, errors.Join(err, a.discard(s))
+		}
+	}
+	results := map[pack.Ref]*PackResult{}
+	for _, c := range s.plan.Changes {
+		results[c.Ref] = &PackResult{Ref: c.Ref, Action: c.Action, Before: c.Before, After: c.After}
+	}
+	report := &Report{}
+	failed, configured := a.perform(ctx, in, report)
+	record, err := a.commit(in, s.base, failed, configured)
+	if err != nil {
+		return nil, err
+	}
+	for ref, err := range failed {
+		results[ref].Err = err
+	}
+	for _, c := range s.plan.Changes {
+		results[c.Ref].Changed = failed[c.Ref] == nil
+	}
+	record, err = a.registerAll(ctx, s, record, results, report)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range s.plan.Changes {
+		report.Packs = append(report.Packs, *results[c.Ref])
+	}
+	report.Recorded = record
+	return report, a.finish(in, s.works)
+}
+
+// intend writes down, as data, what Run does and what is recorded afterwards.
+func (a *Applier) intend(s *Staged) *intent {
+	in := &intent{
+		FormatVersion: intentFormat, Serial: s.base.Serial, Name: s.plan.Name, Ops: s.ops,
+		Records: map[pack.Ref]state.Pack{}, Gone: []pack.Ref{},
+	}
+	for _, c := range s.plan.Changes {
+		if c.After == nil {
+			in.Gone = append(in.Gone, c.Ref)
+			continue
+		}
+		in.Records[c.Ref] = a.recordOf(c, s.base.Packs[c.Ref], s.content)
+	}
+	return in
+}
+
+func (a *Applier) recordOf(c plan.Change, before state.Pack, content Content) state.Pack {
+	after := before
+	after.BasePath, after.Path = c.After.BasePath, c.After.Path
+	after.Source, after.Subdir = c.After.Source, c.After.Subdir
+	after.Commit, after.Tree, after.Content = c.After.Commit, c.After.Tree, c.After.Content
+	after.Version, after.Modes = c.After.Version, c.After.Modes
+	after.DependsOn = content.DependsOn[c.Ref]
+	switch {
+	case c.Do.Config:
+		after.Config = &state.Config{Owned: true, HMAC: a.Key.HMAC(content.Config[c.Ref])}
+	case c.Do.Release:
+		after.Config = nil
+	case c.After.Config != "" && content.ConfigOnDisk[c.Ref] != "":
+		after.Config = &state.Config{Owned: true, HMAC: content.ConfigOnDisk[c.Ref]}
+	}
+	if len(c.Do.Register) > 0 {
+		after.Registered.Pending = c.Do.Register
+	}
+	return after
+}
+
+// perform carries out all ops: first what has to be unregistered, then the swaps
+// in the order of the plan. A pack that fails does not stop the others, but those
+// that depend on it are not touched. configured holds the packs whose config file
+// was swapped, which is true even of a pack that fails afterwards.
+func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (failed map[pack.Ref]error, configured map[pack.Ref]bool) {
+	failed, configured = map[pack.Ref]error{}, map[pack.Ref]bool{}
+	for _, o := range in.Ops {
+		if o.Unregister {
+			if err := a.unregister(ctx, o, report); err != nil {
+				failed[o.Ref] = err
+			}
+		}
+	}
+	durable := context.WithoutCancel(ctx)
+	for _, o := range in.Ops {
+		if failed[o.Ref] != nil {
+			continue
+		}
+		if on, bad := dependsOnFailed(o, in.Records[o.Ref].DependsOn, failed); bad {
+			failed[o.Ref] = fmt.Errorf("not touched, because %s failed and it depends on that", on)
+			continue
+		}
+		phase := PhaseSwap
+		if o.Kind == opTakeAway {
+			phase = PhaseRemove
+		}
+		penned, err := a.do(durable, o)
+		a.tell(Event{Phase: phase, Ref: o.Ref, Text: string(o.Kind), Done: true, Err: err})
+		if err != nil {
+			failed[o.Ref] = fmt.Errorf("%s %s: %w", o.Kind, o.Live, err)
+			continue
+		}
+		configured[o.Ref] = configured[o.Ref] || o.Kind == opConfig
+		if penned != "" {
+			report.Notes = append(report.Notes, fmt.Sprintf("%s: what was at %s and not packsync's is now at %s", o.Ref, o.Live, penned))
+		}
+	}
+	return failed, configured
+}
+
+func dependsOnFailed(o op, dependsOn []pack.Ref, failed map[pack.Ref]error) (pack.Ref, bool) {
+	for _, on := range dependsOn {
+		if failed[on] != nil && o.Kind != opTakeAway {
+			return on, true
+		}
+	}
+	return "", false
+}
+
+func (a *Applier) unregister(ctx context.Context, o op, report *Report) error {
+	if there, err := inodeIfThere(o.Live); err != nil || there == 0 {
+		return err
+	}
+	a.tell(Event{Phase: PhaseUnregister, Ref: o.Ref})
+	outcome, err := a.St2.Unregister(ctx, o.Ref)
+	a.tell(Event{Phase: PhaseUnregister, Ref: o.Ref, Done: true, Err: err})
+	if err != nil {
+		return &PendingError{Types: []string{"unload"}, Err: err}
+	}
+	report.Notes = append(report.Notes, outcome.Left...)
+	return nil
+}
+
+// PendingError says that StackStorm still has to be told something.
+type PendingError struct {
+	Types []string
+	Err   error
+}
+
+func (e *PendingError) Error() string { return e.Err.Error() }
+func (e *PendingError) Unwrap() error { return e.Err }
+
+// commit makes the directories durable and writes the record: of the packs that
+// worked the new one, of the others the old one.
+func (a *Applier) commit(in *intent, base *state.Record, failed map[pack.Ref]error, configured map[pack.Ref]bool) (*state.Record, error) {
+	var dirs []string
+	for _, o := range in.Ops {
+		dirs = append(dirs, filepath.Dir(o.Live))
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if err := a.Disk.SyncDir(dir); err != nil {
+			return nil, fmt.Errorf("make the swaps durable: %w (the next apply finishes the job)", err)
+		}
+	}
+	record := next(base, in.Name)
+	for ref, after := range in.Records {
+		if failed[ref] == nil {
+			record.Packs[ref] = after
+		}
+	}
+	for _, ref := range in.Gone {
+		if failed[ref] == nil {
+			delete(record.Packs, ref)
+		}
+	}
+	for ref, err := range failed {
+		before, managed := record.Packs[ref]
+		if !managed {
+			continue
+		}
+		var pending *PendingError
+		if errors.As(err, &pending) {
+			before.Registered.Pending = union(before.Registered.Pending, pending.Types)
+		}
+		if configured[ref] {
+			before.Config = in.Records[ref].Config
+			before.Registered.Pending = union(before.Registered.Pending, []string{"configs"})
+		}
+		record.Packs[ref] = before
+	}
+	return a.write(base, record)
+}
+
+func (a *Applier) write(base, record *state.Record) (*state.Record, error) {
+	if samePacks(base, record) && base.Serial > 0 {
+		return base, nil
+	}
+	if err := a.Store.Write(record); err != nil {
+		return nil, fmt.Errorf("write the record: %w (the next apply finishes the job)", err)
+	}
+	return record, nil
+}
+
+// registerAll tells StackStorm, one pack at a time, and records what it took.
+func (a *Applier) registerAll(ctx context.Context, s *Staged, base *state.Record, results map[pack.Ref]*PackResult, report *Report) (*state.Record, error) {
+	record := next(base, s.plan.Name)
+	for _, c := range s.plan.Changes {
+		result := results[c.Ref]
+		var pending *PendingError
+		if errors.As(result.Err, &pending) {
+			result.Pending = pending.Types
+		}
+		if len(c.Do.Register) == 0 || result.Err != nil {
+			continue
+		}
+		entry, err := a.register(ctx, c, record.Packs[c.Ref], s.content, result, report)
+		if err != nil {
+			result.Err, result.Pending = err, entry.Registered.Pending
+		}
+		record.Packs[c.Ref] = entry
+	}
+	return a.write(base, record)
+}
+
+func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack, content Content, result *PackResult, report *Report) (state.Pack, error) {
+	a.tell(Event{Phase: PhaseRegister, Ref: c.Ref})
+	outcome, err := a.St2.Register(ctx, st2.Request{Ref: c.Ref, Dir: entry.Path, Types: c.Do.Register, Due: due(content.Due[c.Ref], c.Do)})
+	a.tell(Event{Phase: PhaseRegister, Ref: c.Ref, Done: true, Err: err})
+	if err != nil {
+		entry.Registered.Pending = c.Do.Register
+		return entry, err
+	}
+	report.Notes = append(report.Notes, outcome.Left...)
+	result.Registered = c.Do.Register
+	entry.Registered = state.Registered{Digest: plan.RegistrationDigest(c.After.Tree, c.After.Config)}
+	return entry, nil
+}
+
+// due is what a registration must count: all content of the pack, or only its
+// config.
+func due(types []string, do plan.Work) []string {
+	if slices.Contains(do.Register, "all") {
+		if do.Config {
+			return append(slices.Clone(types), "configs")
+		}
+		return types
+	}
+	return do.Register
+}
+
+// finish ends the transaction: the intent goes, then what is left in stage/, then
+// what is too old in keep/.
+func (a *Applier) finish(in *intent, works []string) error {
+	if len(in.Ops) == 0 {
+		return nil
+	}
+	if err := a.Disk.RemoveAll(a.journalPath(in.Serial)); err != nil {
+		return fmt.Errorf("end the transaction: %w", err)
+	}
+	if err := a.Disk.SyncDir(filepath.Join(a.Layout.Work, journalDir)); err != nil {
+		return fmt.Errorf("end the transaction: %w", err)
+	}
+	for _, work := range works {
+		if err := a.Disk.RemoveAll(filepath.Join(work, stageDir)); err != nil {
+			return fmt.Errorf("clean up: %w", err)
+		}
+	}
+	return a.trim(in)
+}
+
+// trim keeps the newest generations of each pack that was touched.
+func (a *Applier) trim(in *intent) error {
+	for _, o := range in.Ops {
+		dir := filepath.Dir(o.Keep)
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("trim %s: %w", dir, err)
+		}
+		byKind := map[string][]string{}
+		for _, e := range entries { // sorted: the serial leads the name
+			kind := e.Name()[min(9, len(e.Name())):]
+			byKind[kind] = append(byKind[kind], e.Name())
+		}
+		for _, names := range byKind {
+			for len(names) > Generations {
+				if err := a.Disk.RemoveAll(filepath.Join(dir, names[0])); err != nil {
+					return fmt.Errorf("trim %s: %w", dir, err)
+				}
+				names = names[1:]
+			}
+		}
+	}
+	return nil
+}
+
+// next copies a record so that the copy can be changed.
+func next(base *state.Record, name string) *state.Record {
+	record := *base
+	record.Name = cmp.Or(name, base.Name)
+	record.Packs = maps.Clone(base.Packs)
+	if record.Packs == nil {
+		record.Packs = map[pack.Ref]state.Pack{}
+	}
+	return &record
+}
+
+func union(a, b []string) []string {
+	out := append(slices.Clone(a), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}

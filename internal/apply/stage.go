@@ -1,0 +1,272 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/safefs"
+	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// Staged is a plan whose trees and configs lie on disk beside their targets,
+// read back and durable. Nothing that people or StackStorm see has changed.
+type Staged struct {
+	plan    *plan.Plan
+	content Content
+	base    *state.Record
+	ops     []op
+	works   []string // work folders with something staged
+}
+
+// Stage fetches, writes, reads back and makes durable everything that the plan
+// places. On an error it removes what it staged; nothing has changed then. All
+// packs that fail are named in the error.
+func (a *Applier) Stage(ctx context.Context, p *plan.Plan, content Content) (*Staged, error) {
+	base, err := a.Store.Read()
+	if err != nil {
+		return nil, err
+	}
+	s := &Staged{plan: p, content: content, base: base}
+	if err := a.stage(ctx, s); err != nil {
+		return nil, errors.Join(err, a.discard(s))
+	}
+	return s, nil
+}
+
+// Discard removes what was staged, for a plan that is not carried out after all.
+func (a *Applier) Discard(s *Staged) error { return a.discard(s) }
+
+func (a *Applier) discard(s *Staged) error {
+	var errs []error
+	for _, work := range s.works {
+		errs = append(errs, a.Disk.RemoveAll(filepath.Join(work, stageDir)))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Applier) stage(ctx context.Context, s *Staged) error {
+	serial := s.base.Serial
+	var place []*op
+	for i := range s.plan.Changes {
+		c := &s.plan.Changes[i]
+		ops, err := a.opsFor(c, serial)
+		if err != nil {
+			return fmt.Errorf("stage %s: %w", c.Ref, err)
+		}
+		s.ops = append(s.ops, ops...)
+	}
+	for i := range s.ops {
+		o := &s.ops[i]
+		work, err := a.workFor(filepath.Dir(o.Live))
+		if err != nil {
+			return fmt.Errorf("stage %s: %w", o.Ref, err)
+		}
+		if !slices.Contains(s.works, work) {
+			s.works = append(s.works, work)
+			if err := a.Disk.MkdirAll(filepath.Join(work, stageDir), private); err != nil {
+				return fmt.Errorf("stage %s: %w", o.Ref, err)
+			}
+		}
+		switch o.Kind {
+		case opPlace:
+			place = append(place, o)
+		case opConfig:
+			if err := a.stageConfig(o, s.content.Config[o.Ref]); err != nil {
+				return fmt.Errorf("stage the config of %s: %w", o.Ref, err)
+			}
+		}
+	}
+	if err := a.stageTrees(ctx, s, place); err != nil {
+		return err
+	}
+	for _, work := range s.works {
+		if err := a.Disk.SyncFS(filepath.Join(work, stageDir)); err != nil {
+			return fmt.Errorf("make what was staged durable: %w", err)
+		}
+	}
+	return nil
+}
+
+// stageTrees writes the trees side by side and collects all errors, so that one
+// run shows everything that is wrong.
+func (a *Applier) stageTrees(ctx context.Context, s *Staged, place []*op) error {
+	parallel := s.content.Parallel
+	if parallel <= 0 {
+		parallel = 4
+	}
+	after := map[pack.Ref]*plan.Side{}
+	for i := range s.plan.Changes {
+		after[s.plan.Changes[i].Ref] = s.plan.Changes[i].After
+	}
+	var mu sync.Mutex
+	var errs []error
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for _, o := range place {
+		group.Go(func() error {
+			a.tell(Event{Phase: PhaseStage, Ref: o.Ref})
+			err := a.stageTree(ctx, o, after[o.Ref], s.content)
+			a.tell(Event{Phase: PhaseStage, Ref: o.Ref, Done: true, Err: err})
+			if err != nil {
+				mu.Lock()
+				errs = append(errs, fmt.Errorf("stage %s: %w", o.Ref, err))
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	slices.SortFunc(errs, func(x, y error) int { return compareStrings(x.Error(), y.Error()) })
+	return errors.Join(errs...)
+}
+
+func (a *Applier) stageTree(ctx context.Context, o *op, after *plan.Side, content Content) error {
+	t, err := content.Tree(ctx, o.Ref)
+	if err != nil {
+		return err
+	}
+	if err := a.Disk.MkdirAll(o.Staged, private); err != nil {
+		return err
+	}
+	written, err := tree.Write(ctx, o.Staged, t, a.profile())
+	if err != nil {
+		return err
+	}
+	if written.Tree() != after.Tree {
+		return fmt.Errorf("integrity: the tree is %s, but the lock pins %s: the source does not give the same content any more, or the lock was edited", written.Tree(), after.Tree)
+	}
+	if err := tree.Verify(ctx, o.Staged, written); err != nil {
+		return fmt.Errorf("read back what was written: %w", err)
+	}
+	o.Inode, err = inode(o.Staged)
+	return err
+}
+
+func (a *Applier) stageConfig(o *op, data []byte) error {
+	if err := a.Disk.MkdirAll(filepath.Dir(o.Staged), private); err != nil {
+		return err
+	}
+	if err := a.Disk.MkdirAll(filepath.Dir(o.Live), safefs.Owner{Mode: 0o755, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}); err != nil {
+		return err
+	}
+	owner := safefs.Owner{Mode: 0o640, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}
+	if err := a.Disk.WriteFile(o.Staged, data, owner); err != nil {
+		return err
+	}
+	back, err := os.ReadFile(o.Staged)
+	if err != nil {
+		return err
+	}
+	if string(back) != string(data) {
+		return errors.New("read back what was written: it differs")
+	}
+	o.Inode, err = inode(o.Staged)
+	return err
+}
+
+// profile is how installed packs look: directories 0755, files 0644 or 0755.
+func (a *Applier) profile() tree.Profile {
+	return tree.Profile{DirMode: 0o755, FileMode: 0o644, ExecMode: 0o755, UID: -1, GID: a.Layout.GID}
+}
+
+// opsFor turns the work of a change into ops: config, then tree, then what is
+// taken away.
+func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
+	var ops []op
+	add := func(kind opKind, live, old string) error {
+		if kind == opPlace {
+			// The base path of a declared pack is made, the root never is.
+			if err := a.Disk.MkdirAll(filepath.Dir(live), safefs.Owner{Mode: 0o755, UID: -1, GID: a.Layout.GID}); err != nil {
+				return err
+			}
+		}
+		dir := filepath.Dir(live)
+		if kind == opConfig {
+			if err := a.Disk.MkdirAll(dir, safefs.Owner{Mode: 0o755, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}); err != nil {
+				return err
+			}
+		}
+		work, err := a.workFor(dir)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("%08d-%s-%s", serial, c.Ref, kind)
+		o := op{
+			Ref: c.Ref, Action: c.Action, Kind: kind, Live: live, Old: old,
+			Out:  filepath.Join(work, stageDir, name, "out"),
+			Keep: filepath.Join(work, keepDir, string(c.Ref), fmt.Sprintf("%08d-%s", serial, kind)),
+			Pen:  filepath.Join(work, penDir, a.Now().UTC().Format("20060102T150405Z")+"-"+name),
+		}
+		if kind != opTakeAway {
+			o.Staged = filepath.Join(work, stageDir, name, "new")
+		} else {
+			o.Unregister = c.Do.Unregister
+		}
+		ops = append(ops, o)
+		return nil
+	}
+	var old plan.Side
+	if c.Before != nil {
+		old = *c.Before
+	}
+	if c.Do.Config {
+		if err := add(opConfig, a.configPath(c.Ref), old.Config); err != nil {
+			return nil, err
+		}
+	}
+	if c.Do.Place {
+		known := string(old.Content)
+		if c.Action == plan.Install || c.Action == plan.Move {
+			known = "" // whatever is displaced there is not ours
+		}
+		if err := add(opPlace, c.After.Path, known); err != nil {
+			return nil, err
+		}
+	}
+	if c.Do.TakeAway != "" {
+		if err := add(opTakeAway, c.Do.TakeAway, string(old.Content)); err != nil {
+			return nil, err
+		}
+	}
+	return ops, nil
+}
+
+func (a *Applier) configPath(ref pack.Ref) string {
+	return filepath.Join(a.Layout.ConfigsDir, string(ref)+".yaml")
+}
+
+// inode returns the inode number of path itself, following no link.
+func inode(path string) (uint64, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, fmt.Errorf("look at %s: no inode number", path)
+	}
+	return stat.Ino, nil
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}

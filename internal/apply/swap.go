@@ -1,0 +1,134 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/packsync/packsync/internal/safefs"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// do carries out one op, or finishes one that was interrupted anywhere. It
+// returns the path in pen/ if foreign content was displaced.
+func (a *Applier) do(ctx context.Context, o op) (penned string, err error) {
+	if o.Kind == opTakeAway {
+		if err := a.moveOut(o); err != nil {
+			return "", err
+		}
+	} else if err := a.swapIn(o); err != nil {
+		return "", err
+	}
+	return a.fileAway(ctx, o)
+}
+
+// swapIn makes Staged live, in one step where the file system can.
+func (a *Applier) swapIn(o op) error {
+	live, err := inodeIfThere(o.Live)
+	if err != nil {
+		return err
+	}
+	if live == o.Inode {
+		return nil // the swap happened before a crash
+	}
+	if staged, err := inodeIfThere(o.Staged); err != nil {
+		return err
+	} else if staged != o.Inode {
+		return fmt.Errorf("%s is neither live nor staged any more: somebody removed it; run apply again", o.Ref)
+	}
+	if live == 0 {
+		err := a.Disk.MoveNew(o.Staged, o.Live)
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		// Somebody put something there meanwhile: swap, and look at what comes out.
+	}
+	err = a.Disk.Exchange(o.Staged, o.Live)
+	if !errors.Is(err, safefs.ErrNoExchange) {
+		return err
+	}
+	// Two steps instead of one: the pack is missing in between, and the intent
+	// record brings it back if we are stopped there.
+	if err := a.Disk.MoveNew(o.Live, o.Out); err != nil {
+		return err
+	}
+	return a.Disk.MoveNew(o.Staged, o.Live)
+}
+
+// moveOut takes Live away, to where it can be looked at.
+func (a *Applier) moveOut(o op) error {
+	live, err := inodeIfThere(o.Live)
+	if err != nil {
+		return err
+	}
+	if live == 0 {
+		return nil
+	}
+	if err := a.Disk.MkdirAll(filepath.Dir(o.Out), private); err != nil {
+		return err
+	}
+	return a.Disk.MoveNew(o.Live, o.Out)
+}
+
+// fileAway looks at what was displaced: what packsync put there goes to keep/,
+// anything else to pen/, and nothing is deleted.
+func (a *Applier) fileAway(ctx context.Context, o op) (penned string, err error) {
+	for _, path := range []string{o.Staged, o.Out} {
+		if path == "" {
+			continue
+		}
+		there, err := inodeIfThere(path)
+		if err != nil {
+			return "", err
+		}
+		if there == 0 || there == o.Inode && path == o.Staged {
+			continue
+		}
+		target := o.Pen
+		if o.Old != "" && a.identify(ctx, o, path) == o.Old {
+			target = o.Keep
+		} else {
+			penned = target
+		}
+		if err := a.Disk.MkdirAll(filepath.Dir(target), private); err != nil {
+			return "", err
+		}
+		if err := a.Disk.MoveNew(path, target); err != nil {
+			return "", fmt.Errorf("put away what was at %s: %w", o.Live, err)
+		}
+	}
+	return penned, nil
+}
+
+// identify returns the digest of something displaced, or "" if it cannot be
+// read: then it is not known to be ours, and goes to pen/.
+func (a *Applier) identify(ctx context.Context, o op, path string) string {
+	if o.Kind == opConfig {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return ""
+		}
+		return a.Key.HMAC(data)
+	}
+	t, err := tree.ReadDir(ctx, path)
+	if err != nil {
+		return ""
+	}
+	m, err := tree.HashOf(t)
+	if err != nil {
+		return ""
+	}
+	return string(m.Content())
+}
+
+// inodeIfThere returns 0 for a path that is not there.
+func inodeIfThere(path string) (uint64, error) {
+	ino, err := inode(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	return ino, err
+}
