@@ -84,25 +84,22 @@ type contents struct {
 	version string // as it may be shown and locked
 }
 
-// readTree checks a tree, hashes it and reads its pack.yaml. That the pack is
-// the declared one is checked here, before anything is pinned.
+// readTree hashes a tree, which its source has checked and filtered, and reads
+// its pack.yaml. That the pack is the declared one is checked here, before
+// anything is pinned.
 func readTree(p *config.Pack, snapshot *source.Snapshot) (contents, error) {
-	if err := tree.Check(snapshot.Tree, tree.DefaultLimits()); err != nil {
-		return contents{}, &badTreeError{snapshot.Commit, err}
-	}
-	filtered := tree.Filter(snapshot.Tree)
-	manifest, err := tree.HashOf(filtered)
+	manifest, err := tree.HashOf(snapshot.Tree)
 	if err != nil {
 		return contents{}, &badTreeError{snapshot.Commit, err}
 	}
-	meta, err := content.ReadMeta(tree.FS(filtered))
+	meta, err := content.ReadMeta(tree.FS(snapshot.Tree))
 	if err != nil {
 		return contents{}, &badTreeError{snapshot.Commit, err}
 	}
 	if meta.Ref != p.Ref {
 		return contents{}, &otherPackError{p.Ref, meta.Ref, snapshot.Commit}
 	}
-	return contents{tree: filtered, hash: manifest.Tree(), meta: meta, version: lockfile.Quote(meta.Version, maxText)}, nil
+	return contents{tree: snapshot.Tree, hash: manifest.Tree(), meta: meta, version: lockfile.Quote(meta.Version, maxText)}, nil
 }
 
 // judgeVersion warns where the names of a pack contradict each other. The pin

@@ -15,6 +15,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -139,6 +140,9 @@ func (r *remote) begin(ctx context.Context, call ...string) (repo *Repo, end fun
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
+	if r.src.Kind == pack.SourceDir {
+		return nil, nil, fmt.Errorf("%s: %w", r.src.URL, source.ErrNoRevisions)
+	}
 	r.opener.mu.Lock()
 	r.opener.calls = append(r.opener.calls, strings.TrimRight(strings.Join(call, " "), " "))
 	repo = r.opener.repos[r.src.URL]
@@ -171,43 +175,72 @@ func (r *remote) Refs(ctx context.Context) (*source.Refs, error) {
 	return refs, nil
 }
 
-var hexPattern = regexp.MustCompile(`\A[0-9a-f]{4,40}\z`)
+var (
+	hexPattern  = regexp.MustCompile(`\A[0-9a-f]{4,40}\z`)
+	stepPattern = regexp.MustCompile(`\A(?:~([0-9]+)|\^\{\})\z`)
+)
 
-// Resolve implements source.Remote; revisions with a suffix (HEAD~1) are unknown
-// to it.
+// Resolve implements source.Remote. Of the suffixes it knows ~N and ^{}.
 func (r *remote) Resolve(ctx context.Context, revision string) (source.Resolved, error) {
 	repo, end, err := r.begin(ctx, "resolve", r.src.URL, revision)
 	if err != nil {
 		return source.Resolved{}, err
 	}
 	defer end()
-	branch := strings.TrimPrefix(strings.TrimPrefix(revision, "refs/"), "heads/")
-	branch = cmp.Or(strings.TrimPrefix(branch, "origin/"), repo.head)
-	if tip, has := repo.branches[branch]; has {
-		return source.Resolved{Ref: "refs/heads/" + branch, Commit: tip}, nil
+	found, ok := repo.resolve(revision)
+	if !ok {
+		known := slices.Concat(slices.Sorted(maps.Keys(repo.tags)), slices.Sorted(maps.Keys(repo.branches)))
+		return source.Resolved{}, &source.UnknownRevisionError{Source: r.src, Revision: revision, Known: known}
+	}
+	return found, nil
+}
+
+// resolve follows reference.md 3.4: a branch, a commit, a tag, the tag of a
+// version.
+func (r *Repo) resolve(revision string) (source.Resolved, bool) {
+	if i := strings.IndexAny(revision, "~^"); i > 0 {
+		start, ok := r.resolve(revision[:i])
+		steps := stepPattern.FindStringSubmatch(revision[i:])
+		if !ok || steps == nil {
+			return source.Resolved{}, false
+		}
+		return r.back(start.Commit, steps[1])
+	}
+	name := strings.TrimPrefix(revision, "refs/")
+	branch := strings.TrimPrefix(strings.TrimPrefix(name, "heads/"), "origin/")
+	branch = cmp.Or(branch, r.head)
+	if tip, has := r.branches[branch]; has {
+		return source.Resolved{Ref: "refs/heads/" + branch, Commit: tip}, true
 	}
 	if hexPattern.MatchString(revision) {
-		var found []pack.Commit
-		for id := range repo.commits {
-			if strings.HasPrefix(string(id), revision) {
-				found = append(found, id)
-			}
-		}
+		matches := func(id pack.Commit) bool { return strings.HasPrefix(string(id), revision) }
+		found := slices.DeleteFunc(slices.Collect(maps.Keys(r.commits)), func(id pack.Commit) bool { return !matches(id) })
 		if len(found) == 1 {
-			return source.Resolved{Commit: found[0]}, nil
+			return source.Resolved{Commit: found[0]}, true
 		}
 	}
-	names := []string{strings.TrimPrefix(strings.TrimPrefix(revision, "refs/"), "tags/")}
+	tags := []string{strings.TrimPrefix(name, "tags/")}
 	if _, isVersion := pack.ParseTagVersion(revision); isVersion && !strings.HasPrefix(revision, "v") {
-		names = append(names, "v"+revision)
+		tags = append(tags, "v"+revision)
 	}
-	for _, name := range names {
-		if id, has := repo.tags[name]; has {
-			return source.Resolved{Ref: "refs/tags/" + name, Commit: id}, nil
+	for _, tag := range tags {
+		if id, has := r.tags[tag]; has {
+			return source.Resolved{Ref: "refs/tags/" + tag, Commit: id}, true
 		}
 	}
-	known := slices.Concat(slices.Sorted(maps.Keys(repo.tags)), slices.Sorted(maps.Keys(repo.branches)))
-	return source.Resolved{}, &source.UnknownRevisionError{Source: r.src, Revision: revision, Known: known}
+	return source.Resolved{}, false
+}
+
+// back goes from a commit to its first parent, so many times.
+func (r *Repo) back(id pack.Commit, times string) (source.Resolved, bool) {
+	n, err := strconv.Atoi(cmp.Or(times, "0"))
+	for ; err == nil && n > 0; n-- {
+		if len(r.commits[id].parents) == 0 {
+			return source.Resolved{}, false
+		}
+		id = r.commits[id].parents[0]
+	}
+	return source.Resolved{Commit: id}, err == nil
 }
 
 // Fetch implements source.Remote.
@@ -224,11 +257,23 @@ func (r *remote) Fetch(ctx context.Context, id pack.Commit, _ string) (*source.S
 	if !has {
 		return nil, &source.CommitGoneError{Source: r.src, Commit: id, Err: errors.New("no such commit")}
 	}
-	files, err := tree.Sub(c.files, r.src.Subdir)
+	files, err := accept(c.files, r.src.Subdir)
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s of %s: %w", id, r.src, err)
+	}
+	return &source.Snapshot{Commit: id, Title: c.title, Tree: files}, nil
+}
+
+// accept does what every source does with a tree before it hands it out.
+func accept(files tree.Tree, subdir string) (tree.Tree, error) {
+	files, err := tree.Sub(files, subdir)
 	if err != nil {
 		return nil, err
 	}
-	return &source.Snapshot{Commit: id, Title: c.title, Tree: files}, nil
+	if err := tree.Check(files, tree.DefaultLimits()); err != nil {
+		return nil, err
+	}
+	return tree.Filter(files), nil
 }
 
 func (r *remote) read(ctx context.Context) (*source.Snapshot, error) {
@@ -242,9 +287,9 @@ func (r *remote) read(ctx context.Context) (*source.Snapshot, error) {
 	if !has {
 		return nil, &source.UnreachableError{Source: r.src, Hint: "check the path", Err: errors.New("no such directory")}
 	}
-	files, err := tree.Sub(files, r.src.Subdir)
+	files, err := accept(files, r.src.Subdir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", r.src, err)
 	}
 	return &source.Snapshot{Tree: files}, nil
 }
