@@ -35,6 +35,22 @@ func Zoo(outside string) []Animal {
 	return z.animals
 }
 
+// Giants returns the commits of the zoo that take long to make: 34, and the large
+// variants of 34 and 42.
+func Giants() []Animal {
+	z := zookeeper{}
+	z.add(34, "64 MB of zeros", "", "", func(o *Objects) []Entry {
+		return []Entry{{"100644", "big", o.Blob(strings.Repeat("\x00", 64<<20))}}
+	})
+	z.add(34, "100 MB of zeros", "limit", "", func(o *Objects) []Entry {
+		return []Entry{{"100644", "big", o.Blob(strings.Repeat("\x00", 100<<20))}}
+	})
+	z.add(42, "attribute of 120 MB", "limit", "", func(o *Objects) []Entry {
+		return []Entry{{"100644", ".gitattributes", o.Blob("* " + strings.Repeat("a", 120<<20) + "\n")}}
+	})
+	return z.animals
+}
+
 type zookeeper struct {
 	outside string
 	animals []Animal
@@ -204,9 +220,6 @@ func (z *zookeeper) modes() {
 func (z *zookeeper) oddities() {
 	z.add(0, "benign", "", "", func(o *Objects) []Entry { return dir(o, "actions", "a.yaml") })
 	z.add(30, "leading dash", "", "", func(o *Objects) []Entry { return append(file(o, "--help"), dir(o, "-rf", "x")...) })
-	z.add(34, "zeros", "", "", func(o *Objects) []Entry {
-		return []Entry{{"100644", "big", o.Blob(strings.Repeat("\x00", 64<<20))}}
-	})
 	z.add(41, "attributes", "", "", func(o *Objects) []Entry {
 		return []Entry{{"100644", ".gitattributes", o.Blob("* filter=evil ident export-subst\n")}, {"100644", "a", o.Blob("$Id$\n")}}
 	})
@@ -237,9 +250,6 @@ func (z *zookeeper) bombs() {
 			inner = o.Tree(entries...)
 		}
 		return []Entry{{"40000", "d", inner}}
-	})
-	z.add(34, "one gigabyte of zeros", "limit", "", func(o *Objects) []Entry {
-		return []Entry{{"100644", "big", o.Blob(strings.Repeat("\x00", 100<<20))}}
 	})
 }
 

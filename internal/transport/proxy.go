@@ -10,7 +10,6 @@ import (
 	"os"
 
 	"golang.org/x/net/http/httpproxy"
-
 )
 
 type proxyLookup = func(*http.Request) (*url.URL, error)
@@ -154,4 +153,3 @@ func statusText(status int) string {
 	}
 	return fmt.Sprintf("%d %s", status, text)
 }
-

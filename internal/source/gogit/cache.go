@@ -2,6 +2,7 @@ package gogit
 
 import (
 	"context"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,6 +46,11 @@ func (c packCache) read(commit pack.Commit, limit int64) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read cache: %w", err)
+	}
+	// Judged before decoding, whose limits would blame the commit for what a
+	// damaged file claims.
+	if body := len(data) - sha1.Size; body < 0 || sha1.Sum(data[:body]) != [sha1.Size]byte(data[body:]) {
+		return nil, fmt.Errorf("read cache: %s is not as it was written", name)
 	}
 	return data, nil
 }

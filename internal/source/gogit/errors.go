@@ -8,14 +8,16 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/transport"
 	"github.com/packsync/packsync/internal/tree"
 )
 
 // translate turns what went wrong into source's errors, with a hint that says
-// what to do. Refused trees and interruptions keep their own kind.
-func (r *remote) translate(err error) error {
+// what to do. Refused trees and interruptions keep their own kind. commit is what
+// was being fetched, "" for something else.
+func (r *remote) translate(err error, commit pack.Commit) error {
 	var refused *tree.RefusedError
 	var unreachable *source.UnreachableError
 	switch {
@@ -24,11 +26,17 @@ func (r *remote) translate(err error) error {
 	case errors.As(err, &unreachable):
 		return err
 	case errors.As(err, &refused), errors.Is(err, context.Canceled):
-		return fmt.Errorf("fetch %s: %w", r.src.URL, err)
+		if commit == "" {
+			return fmt.Errorf("ask %s: %w", r.src.URL, err)
+		}
+		return fmt.Errorf("fetch commit %s of %s: %w", commit, r.src, err)
 	}
 	text, hint := r.explain(err)
-	if text != "" {
+	switch {
+	case text != "":
 		err = &plainError{text: text, err: err}
+	case hint == "" && commit != "": // something is wrong with the commit, not with the way
+		err = fmt.Errorf("commit %s: %w", commit, err)
 	}
 	return &source.UnreachableError{Source: r.src, Hint: hint, Err: err}
 }
@@ -63,6 +71,8 @@ func (r *remote) explain(err error) (text, hint string) {
 		return "", fmt.Sprintf("for a plain directory write its path without file://: source = %q", strings.TrimPrefix(r.src.URL, "file://"))
 	case errors.Is(err, fs.ErrNotExist) && r.backend.isLocal():
 		return "", "check the path"
+	case errors.Is(err, errTruncated), errors.Is(err, errEmptyAnswer):
+		return "", r.hint(transport.Problem{Kind: transport.Cut}, err, block)
 	case errors.As(err, &refused) && r.isSSH():
 		return "", "check the path of the repository, and that the ssh key may read it"
 	}

@@ -21,7 +21,7 @@ import (
 const keptBytes = 64 << 20
 
 // errTruncated reports a pack that ends early: the connection was cut.
-var errTruncated = fmt.Errorf("the packfile ends early: %w", io.ErrUnexpectedEOF)
+var errTruncated error = &plainError{"the packfile ends early", io.ErrUnexpectedEOF}
 
 // errNoObject reports an id that no object has.
 var errNoObject = errors.New("the object is missing")

@@ -73,7 +73,7 @@ func (r *remote) advertised(ctx context.Context) (*advertised, error) {
 		return err
 	})
 	if err != nil {
-		return nil, r.translate(err)
+		return nil, r.translate(err, "")
 	}
 	return r.refs, nil
 }
@@ -168,7 +168,7 @@ func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string
 	case errors.Is(err, errGone):
 		return nil, &source.CommitGoneError{Source: r.src, Commit: commit, Err: err}
 	case err != nil:
-		return nil, r.translate(err)
+		return nil, r.translate(err, commit)
 	}
 	snapshot, err := r.snapshot(ctx, p, commit)
 	if err != nil {

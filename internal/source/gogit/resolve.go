@@ -125,19 +125,19 @@ func (q *question) hash(ctx context.Context, digits string) (plumbing.Hash, erro
 	}
 	ids, err := past.withPrefix(digits)
 	if err != nil {
-		return plumbing.ZeroHash, q.remote.translate(err)
+		return plumbing.ZeroHash, q.remote.translate(err, "")
 	}
 	var commits []plumbing.Hash
 	for _, id := range ids {
 		// Trees and files do not count, as in git where a commit is wanted.
 		if kind, _, err := past.size(id); err != nil {
-			return plumbing.ZeroHash, q.remote.translate(err)
+			return plumbing.ZeroHash, q.remote.translate(err, "")
 		} else if kind != plumbing.CommitObject && kind != plumbing.TagObject {
 			continue
 		}
 		commit, kind, err := peel(past, id)
 		if err != nil {
-			return plumbing.ZeroHash, q.remote.translate(err)
+			return plumbing.ZeroHash, q.remote.translate(err, "")
 		}
 		if kind == plumbing.CommitObject && !slices.Contains(commits, commit) {
 			commits = append(commits, commit)
@@ -189,7 +189,7 @@ func (q *question) history(ctx context.Context) (objects, error) {
 	}
 	if err != nil {
 		q.past = nil
-		return nil, q.remote.translate(err)
+		return nil, q.remote.translate(err, "")
 	}
 	return q.past, nil
 }
@@ -227,7 +227,7 @@ func (q *question) withSteps(ctx context.Context, name, steps string) (source.Re
 			if errors.Is(err, errUnknown) {
 				return source.Resolved{}, err
 			}
-			return source.Resolved{}, q.remote.translate(err)
+			return source.Resolved{}, q.remote.translate(err, "")
 		}
 	}
 	return resolved("", at), nil

@@ -26,7 +26,7 @@ type session interface {
 
 // errEmptyAnswer reports a server that ended the conversation without a word, as
 // old ones do when they do not like a request.
-var errEmptyAnswer = fmt.Errorf("the answer is empty: %w", io.ErrUnexpectedEOF)
+var errEmptyAnswer error = &plainError{"the answer is empty", io.ErrUnexpectedEOF}
 
 // refusedError is what the git program on the other side said instead of an
 // answer. Its text is foreign: Error quotes it.
@@ -101,14 +101,14 @@ func writeRequest(w io.Writer, req *packp.UploadPackRequest) error {
 func readAdvertisement(r io.Reader, limit int64) (*packp.AdvRefs, error) {
 	adv := packp.NewAdvRefs()
 	bounded := &boundedReader{r: r, left: limit, what: "its list of branches and tags"}
-	err := adv.Decode(bounded)
-	switch {
+	in := &notingReader{r: bounded}
+	switch err := adv.Decode(in); {
 	case bounded.err != nil:
 		return nil, bounded.err
 	case errors.Is(err, packp.ErrEmptyAdvRefs):
 		return packp.NewAdvRefs(), nil
 	case err != nil:
-		return nil, protocolError(err)
+		return nil, in.explain(err)
 	}
 	if formats := adv.Capabilities.Get("object-format"); len(formats) > 0 && formats[0] != "sha1" {
 		return nil, fmt.Errorf("its objects are named by %q: only SHA-1 repositories are supported", formats[0])
@@ -118,13 +118,14 @@ func readAdvertisement(r io.Reader, limit int64) (*packp.AdvRefs, error) {
 
 // readResponse reads up to the packfile. It owns body.
 func readResponse(body io.ReadCloser, req *packp.UploadPackRequest) (io.ReadCloser, error) {
+	in := &notingReader{r: body}
 	resp := packp.NewUploadPackResponse(req)
-	if err := resp.Decode(body); err != nil {
-		return nil, errors.Join(protocolError(err), body.Close())
+	if err := resp.Decode(io.NopCloser(in)); err != nil {
+		return nil, errors.Join(in.explain(err), body.Close())
 	}
 	var r io.Reader = resp
 	if req.Capabilities.Supports(capability.Sideband64k) {
-		r = &sidebandReader{sideband.NewDemuxer(sideband.Sideband64k, resp)}
+		r = &sidebandReader{r: sideband.NewDemuxer(sideband.Sideband64k, resp), in: in}
 	}
 	return struct {
 		io.Reader
@@ -133,7 +134,10 @@ func readResponse(body io.ReadCloser, req *packp.UploadPackRequest) (io.ReadClos
 }
 
 // sidebandReader takes the server's complaints out of go-git's words.
-type sidebandReader struct{ r io.Reader }
+type sidebandReader struct {
+	r  io.Reader
+	in *notingReader
+}
 
 func (s *sidebandReader) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
@@ -143,22 +147,37 @@ func (s *sidebandReader) Read(p []byte) (int, error) {
 	if text, found := strings.CutPrefix(err.Error(), "unexpected error: "); found {
 		return n, &refusedError{strings.TrimSpace(text)}
 	}
-	return n, protocolError(err)
+	return n, s.in.explain(err)
 }
 
-// protocolError translates what go-git's readers report.
-func protocolError(err error) error {
+// notingReader remembers how the stream ended: go-git's readers take a cut
+// connection for a breach of the protocol.
+type notingReader struct {
+	r   io.Reader
+	end error
+}
+
+func (n *notingReader) Read(p []byte) (int, error) {
+	count, err := n.r.Read(p)
+	if err != nil {
+		n.end = err
+	}
+	return count, err
+}
+
+// explain translates what go-git's readers report.
+func (n *notingReader) explain(err error) error {
 	var line *pktline.ErrorLine
 	var unexpected *packp.ErrUnexpectedData
 	switch {
 	case errors.As(err, &line):
 		return &refusedError{line.Text}
+	case n.end != nil && !errors.Is(n.end, io.EOF):
+		return fmt.Errorf("read answer: %w", n.end)
 	case errors.Is(err, packp.ErrEmptyInput), errors.Is(err, io.EOF):
 		return errEmptyAnswer
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the answer ends early: %w", err)
-	case errors.As(err, &unexpected) && strings.Contains(unexpected.Msg, "EOF"):
-		return fmt.Errorf("the answer ends early: %w", io.ErrUnexpectedEOF)
+	case n.end != nil:
+		return &plainError{"the answer ends early", io.ErrUnexpectedEOF}
 	case errors.As(err, &unexpected), errors.Is(err, pktline.ErrInvalidPktLen):
 		return fmt.Errorf("%w: it breaks the git protocol", errNotGit)
 	}
