@@ -20,6 +20,7 @@ var modules = map[string]string{
 	"github.com/rogpeppe/go-internal":  "tests: testscript runs whole commands",
 	"github.com/skeema/knownhosts":     "ssh host keys, with the right key algorithms",
 	"github.com/spf13/cobra":           "command tree, help and completion (docs/decisions/0001)",
+	"github.com/spf13/pflag":           "the flag sets of cobra's commands",
 	"github.com/vbauerster/mpb/v8":     "progress of parallel fetches on a terminal",
 	"github.com/zclconf/go-cty":        "the values of packs.hcl and their function library",
 	"go.uber.org/goleak":               "tests: no goroutine is left behind",

@@ -85,7 +85,7 @@ var reservedImports = map[string][]string{
 	// What a system call says about a file or a failed connection; who may change
 	// the disk by one is told by reservedNames.
 	"golang.org/x/sys/unix": {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply"},
-	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport"},
+	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport", "cmd/packsync"},
 
 	// slog has levels and redaction; the yaml forks are unmaintained; openpgp is frozen.
 	"log":                         {},
