@@ -45,7 +45,7 @@ func TestTablesAreCurrent(t *testing.T) {
 	for _, f := range moduleFiles(t) {
 		exists[f.pkg] = true
 	}
-	for _, pkg := range slices.Concat(layers, testSupport, pure) {
+	for _, pkg := range slices.Concat(layers, testSupport, pure, aroundTheProduct) {
 		if !exists[pkg] {
 			t.Errorf("%s is listed in rules_test.go but does not exist", pkg)
 		}
@@ -113,7 +113,7 @@ func checkPure(files []sourceFile) (problems []string) {
 
 func checkReservedImports(files []sourceFile) (problems []string) {
 	for _, f := range files {
-		if f.test || isTestSupport(f.pkg) {
+		if !f.shipped() {
 			continue
 		}
 		for _, p := range f.imports() {
@@ -136,7 +136,7 @@ func within(importPath, library string) bool {
 
 func checkReservedNames(files []sourceFile) (problems []string) {
 	for _, f := range files {
-		if f.test || isTestSupport(f.pkg) {
+		if !f.shipped() {
 			continue
 		}
 		for _, use := range f.uses() {

@@ -42,10 +42,13 @@ var layers = []string{
 	"internal/cli",
 	"cmd/packsync",
 
-	// Around the product, never part of it.
 	"internal/docgen",
 	"internal/demo",
 }
+
+// aroundTheProduct lists the programs that are never shipped. They own their
+// process and whatever they touch.
+var aroundTheProduct = []string{"internal/docgen", "internal/demo"}
 
 // testSupport lists the packages that exist for tests. They may import
 // anything; only tests, each other and the demo may import them.
@@ -76,12 +79,12 @@ var reservedImports = map[string][]string{
 	"github.com/go-git/go-billy/v5": {"internal/source/gogit"},
 	"github.com/Masterminds/semver": {"internal/pack", "internal/resolve"},
 	"github.com/fsnotify/fsnotify":  {"internal/watch"},
-	"github.com/spf13/cobra":        {"internal/cli", "internal/docgen"},
+	"github.com/spf13/cobra":        {"internal/cli"},
 	"github.com/vbauerster/mpb/v8":  {"internal/view"},
 	"go.yaml.in/yaml/v4":            {"internal/pyyaml"},
-	"os/exec":                       {"internal/st2", "internal/demo"},
+	"os/exec":                       {"internal/st2"},
 	// reconcile hands the one client to whoever needs it.
-	"net/http": {"internal/transport", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile", "internal/demo"},
+	"net/http": {"internal/transport", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile"},
 	// What a system call says about a file or a failed connection; who may change
 	// the disk by one is told by reservedNames.
 	"golang.org/x/sys/unix": {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply"},
@@ -101,10 +104,10 @@ var reservedImports = map[string][]string{
 }
 
 // diskWriters may change files; everything else asks them to.
-var diskWriters = []string{"internal/safefs", "internal/tree", "internal/state", "internal/source/gogit", "internal/demo", "internal/docgen"}
+var diskWriters = []string{"internal/safefs", "internal/tree", "internal/state", "internal/source/gogit"}
 
 // reservedNames says which packages may use a function or variable of another
-// package. The demo and the generator are programs of their own.
+// package.
 var reservedNames = map[string][]string{
 	"os.Chmod":      diskWriters,
 	"os.Chown":      diskWriters,
@@ -142,9 +145,9 @@ var reservedNames = map[string][]string{
 	"os.Stdout":  processOwners,
 
 	// Write to the view or to an io.Writer that was handed in.
-	"fmt.Print":   {"internal/demo"},
-	"fmt.Printf":  {"internal/demo"},
-	"fmt.Println": {"internal/demo"},
+	"fmt.Print":   {},
+	"fmt.Printf":  {},
+	"fmt.Println": {},
 
 	// A transport of our own has the proxy, the CA and the time-outs.
 	"net/http.DefaultClient":    {},
@@ -160,7 +163,7 @@ var reservedNames = map[string][]string{
 }
 
 // processOwners may read the environment and the standard streams, and exit.
-var processOwners = []string{"cmd/packsync", "internal/cli", "internal/demo", "internal/docgen"}
+var processOwners = []string{"cmd/packsync", "internal/cli"}
 
 // bannedNames are package names that say nothing about what is inside.
 var bannedNames = []string{"base", "common", "helper", "helpers", "lib", "misc", "models", "shared", "types", "util", "utils"}
@@ -175,3 +178,8 @@ const (
 var undocumented = []string{"As", "Error", "Format", "GoString", "Is", "Len", "Less", "LogValue", "String", "Swap", "Unwrap"}
 
 func isTestSupport(pkg string) bool { return slices.Contains(testSupport, pkg) }
+
+// shipped tells whether a file ends up in the binary.
+func (f sourceFile) shipped() bool {
+	return !f.test && !isTestSupport(f.pkg) && !slices.Contains(aroundTheProduct, f.pkg)
+}
