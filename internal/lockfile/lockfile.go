@@ -100,6 +100,17 @@ func DirSource(lockDir, dir, declared string) (string, error) {
 	return "./" + relative, nil
 }
 
+// Check reports why an entry must not be recorded: it holds a text that Parse
+// would refuse, because it could mislead whoever reviews the lock.
+func (e Entry) Check() error {
+	for _, text := range slices.Concat([]string{e.Source, e.Index, e.Subdir, e.Constraint.Text, e.Ref, e.Version, e.Title}, e.Requires) {
+		if !printable(text) {
+			return fmt.Errorf("%q contains a character that is not printable, which the lock must not hold", text)
+		}
+	}
+	return nil
+}
+
 // Quote makes a text from a repository fit for the lock and for a terminal:
 // characters that are not printable (control, bidirectional, invisible) are
 // escaped as in Go, and what is longer than limit characters is cut.

@@ -344,6 +344,31 @@ func TestEqualSeesEveryField(t *testing.T) {
 	}
 }
 
+// What Check accepts can be read back, and what it refuses cannot.
+func TestCheckAgreesWithParse(t *testing.T) {
+	base := mustParse(t, whole(t)).Packs["acme_tools"]
+	changes := map[string]func(*Entry, string){
+		"source":     func(e *Entry, bad string) { e.Source += bad },
+		"index":      func(e *Entry, bad string) { e.Index = "https://i.example/" + bad },
+		"subdir":     func(e *Entry, bad string) { e.Subdir += bad },
+		"constraint": func(e *Entry, bad string) { e.Constraint.Text += bad },
+		"ref":        func(e *Entry, bad string) { e.Ref += bad },
+		"version":    func(e *Entry, bad string) { e.Version += bad },
+		"title":      func(e *Entry, bad string) { e.Title += bad },
+		"requires":   func(e *Entry, bad string) { e.Requires = []string{"aws", bad} },
+	}
+	for name, change := range changes {
+		for _, text := range []string{"ä", "\u202e", "\u200b"} {
+			entry := base
+			change(&entry, text)
+			_, diags := Parse((&File{Packs: map[pack.Ref]Entry{"a": entry}}).Bytes(), "l.json")
+			if err := entry.Check(); (err != nil) != diags.HasErrors() || (err == nil) != (text == "ä") {
+				t.Errorf("%s with %q: %v, but %v", name, text, err, diags)
+			}
+		}
+	}
+}
+
 // What parses is JSON, and writing it is a fixed point that keeps every key.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole(f)))

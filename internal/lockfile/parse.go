@@ -100,21 +100,13 @@ func (p *parser) place(offset int) diag.Range {
 	return at
 }
 
-// member is one key of an object, with where it and its value stand.
-type member struct {
-	key   string
-	at    int
-	raw   json.RawMessage
-	rawAt int
-}
-
 // whole reports a text that is not one JSON value from its begin to its end.
 func (p *parser) whole() bool {
-	var value json.RawMessage
-	err := json.Unmarshal(p.data, &value)
-	if err == nil {
+	if json.Valid(p.data) {
 		return true
 	}
+	var value json.RawMessage
+	err := json.Unmarshal(p.data, &value)
 	at := len(p.data)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at = int(syntax.Offset) - 1
@@ -124,45 +116,30 @@ func (p *parser) whole() bool {
 	return false
 }
 
-// members reads the object at offset, which is whole JSON. Another kind of value
-// and a key that stands twice are reported; ok is false then.
-func (p *parser) members(raw []byte, offset int, what string) (list []member, ok bool) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+// members lists what the object at offset holds. Another kind of value and a key
+// that stands twice are reported; ok is false then.
+func (p *parser) members(offset int, what string) (list []member, ok bool) {
+	if p.data[offset] != '{' {
 		p.fail(offset, "Invalid lock", fmt.Sprintf("%s must be a JSON object ({ … }).", what))
 		return nil, false
 	}
-	seen := map[string]int{}
-	ok = true
-	for decoder.More() {
-		m := member{at: offset + skipToKey(raw, int(decoder.InputOffset()))}
-		token, err := decoder.Token()
-		if err == nil {
-			m.key = token.(string) // keys are never anything else
-			err = decoder.Decode(&m.raw)
-		}
-		if err != nil {
-			p.fail(m.at, "Invalid lock", fmt.Sprintf("%s: %v.", what, err))
-			return nil, false
-		}
-		m.rawAt = offset + int(decoder.InputOffset()) - len(m.raw)
+	list = scanMembers(p.data, offset)
+	return list, p.unique(list)
+}
+
+// unique reports keys that stand twice.
+func (p *parser) unique(list []member) bool {
+	ok := true
+	seen := make(map[string]int, len(list))
+	for _, m := range list {
 		if first, twice := seen[m.key]; twice {
 			p.twice(m, first)
 			ok = false
 			continue
 		}
 		seen[m.key] = m.at
-		list = append(list, m)
 	}
-	return list, ok
-}
-
-// skipToKey moves from the end of a value to the quote that begins the next key.
-func skipToKey(raw []byte, offset int) int {
-	for offset < len(raw) && raw[offset] != '"' {
-		offset++
-	}
-	return offset
+	return ok
 }
 
 func (p *parser) twice(m member, first int) {
@@ -175,7 +152,7 @@ func (p *parser) file() *File {
 	if !p.whole() {
 		return nil
 	}
-	members, ok := p.members(p.data, 0, "The lock")
+	members, ok := p.members(skipSpace(p.data, 0), "The lock")
 	if !ok || !p.formatVersion(members) {
 		return nil
 	}
@@ -221,7 +198,7 @@ func (p *parser) formatVersion(members []member) bool {
 }
 
 func (p *parser) packs(file *File, packs member) {
-	members, _ := p.members(packs.raw, packs.rawAt, `"packs"`)
+	members, _ := p.members(packs.rawAt, `"packs"`)
 	for _, m := range members {
 		ref, err := pack.ParseRef(m.key)
 		if err != nil {
@@ -235,7 +212,7 @@ func (p *parser) packs(file *File, packs member) {
 // entry reads the pin of one pack and reports everything that is wrong with it.
 func (p *parser) entry(ref pack.Ref, m member) Entry {
 	before := len(p.diags)
-	members, ok := p.members(m.raw, m.rawAt, fmt.Sprintf("The entry of pack %s", ref))
+	members, ok := p.members(m.rawAt, fmt.Sprintf("The entry of pack %s", ref))
 	if !ok {
 		return Entry{}
 	}
@@ -296,7 +273,7 @@ func (p *parser) complete(ref pack.Ref, e Entry, at int) {
 }
 
 func (p *parser) constraint(m member) (pack.Selector, error) {
-	members, ok := p.members(m.raw, m.rawAt, `"constraint"`)
+	members, ok := p.members(m.rawAt, `"constraint"`)
 	if !ok {
 		return pack.Selector{}, nil
 	}
@@ -328,38 +305,22 @@ func (p *parser) keep(extra map[string]json.RawMessage, m member) map[string]jso
 	return extra
 }
 
-// uniqueKeys reports keys that stand twice anywhere below an unknown key:
-// writing the lock again would drop one of them.
+// uniqueKeys reports keys that stand twice anywhere in an unknown value: writing
+// the lock again would drop one of them.
 func (p *parser) uniqueKeys(m member) bool {
-	decoder := json.NewDecoder(bytes.NewReader(m.raw))
-	var open []map[string]int // the keys of each object we are in, nil for a list
-	isKey, ok := false, true
-	for {
-		at := m.rawAt + skipToKey(m.raw, int(decoder.InputOffset()))
-		token, err := decoder.Token()
-		if err != nil {
-			return ok // the end: the value was already found to be whole
-		}
-		switch inside := len(open) > 0 && open[len(open)-1] != nil; {
-		case token == json.Delim('{'):
-			open = append(open, map[string]int{})
-		case token == json.Delim('['):
-			open = append(open, nil)
-		case token == json.Delim('}'), token == json.Delim(']'):
-			open = open[:len(open)-1]
-		case inside && isKey:
-			key, keys := token.(string), open[len(open)-1]
-			if first, twice := keys[key]; twice {
-				p.twice(member{key: key, at: at}, first)
-				ok = false
-			} else {
-				keys[key] = at
-			}
-			isKey = false
-			continue
-		}
-		isKey = len(open) > 0 && open[len(open)-1] != nil
+	ok := true
+	var inner []member
+	switch m.raw[0] {
+	case '{':
+		inner = scanMembers(p.data, m.rawAt)
+		ok = p.unique(inner)
+	case '[':
+		inner = scanItems(p.data, m.rawAt)
 	}
+	for _, value := range inner {
+		ok = p.uniqueKeys(value) && ok
+	}
+	return ok
 }
 
 // text decodes a string that people will see, and checks it.
@@ -367,16 +328,25 @@ func text(raw json.RawMessage, into *string, check func(string) error) error {
 	if raw[0] != '"' {
 		return errors.New("it must be a text in quotes")
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return err
-	}
-	if strings.ContainsFunc(*into, func(r rune) bool { return !strconv.IsPrint(r) }) {
+	*into = unquote(raw)
+	if !printable(*into) {
 		return fmt.Errorf("%q contains a character that is not printable", *into)
 	}
 	if check == nil {
 		return nil
 	}
 	return check(*into)
+}
+
+// printable reports whether a text can be shown as it is: it has no control,
+// bidirectional or invisible characters.
+func printable(text string) bool {
+	for _, r := range text {
+		if (r < ' ' || r > '~') && !strconv.IsPrint(r) {
+			return false
+		}
+	}
+	return true
 }
 
 func texts(raw json.RawMessage) ([]string, error) {

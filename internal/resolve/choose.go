@@ -24,7 +24,11 @@ type choice struct {
 func (r *resolver) anew(ctx context.Context, p *config.Pack, want lockfile.Want, before *lockfile.Entry) outcome {
 	if p.Source.Kind == pack.SourceDir {
 		out := outcome{pin: Pin{Entry: lockfile.Entry{Source: want.Source, Subdir: want.Subdir, Direct: true}, Source: p.Source}}
-		if err := r.readDir(ctx, p, &out); err != nil {
+		err := r.readDir(ctx, p, &out)
+		if err == nil {
+			err = out.pin.Entry.Check()
+		}
+		if err != nil {
 			return outcome{problem: problem(p, err)}
 		}
 		return out
@@ -36,11 +40,16 @@ func (r *resolver) anew(ctx context.Context, p *config.Pack, want lockfile.Want,
 	if err != nil {
 		return outcome{problem: problem(p, err)}
 	}
+	var out outcome
 	if sameCommit(chosen, before) {
-		return recorded(p, chosen, *before)
+		out = recorded(p, chosen, *before)
+	} else {
+		r.event(Event{Ref: p.Ref, Step: Fetching, Source: chosen.source.URL, Commit: chosen.commit})
+		out, err = r.fetch(ctx, p, chosen)
 	}
-	r.event(Event{Ref: p.Ref, Step: Fetching, Source: chosen.source.URL, Commit: chosen.commit})
-	out, err := r.fetch(ctx, p, chosen)
+	if err == nil {
+		err = out.pin.Entry.Check()
+	}
 	if err != nil {
 		return outcome{problem: problem(p, err)}
 	}

@@ -251,6 +251,18 @@ func TestFailuresOfSources(t *testing.T) {
 	}
 }
 
+// A branch of such a name would stand in the lock, in plans and on terminals.
+func TestANameThatMisleadsIsNotLocked(t *testing.T) {
+	w := newWorld()
+	w.tell(t, "branches", "slack main\u202e aa")
+	for _, p := range []config.Pack{git("slack", "", ""), git("slack", "branch", "main\u202e"), git("slack", "revision", "main\u202e")} {
+		_, diags := resolve.Resolve(t.Context(), resolve.Request{Packs: []config.Pack{p}}, w.repos, w.names)
+		if len(diags) != 1 || !strings.Contains(diags[0].Detail, "not printable") || strings.Contains(diags[0].Detail, "\u202e") {
+			t.Errorf("%q: %v", p.Selector, diags)
+		}
+	}
+}
+
 // lying answers a fetch with another commit than was asked for.
 type lying struct{ failing }
 
