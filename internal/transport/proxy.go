@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"golang.org/x/net/http/httpproxy"
 )
@@ -41,11 +42,10 @@ func checkProxyURL(text string) error {
 	if text == "" {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme == "" {
-		// The form without a scheme, host:port, is what many environments hold.
-		u, err = url.Parse("http://" + text)
+	if !strings.Contains(text, "://") {
+		text = "http://" + text // as many environments have it: host:port
 	}
+	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" {
 		return errors.New("it is not a URL like http://proxy.example:3128 (the value is not shown, it may hold a password; " +
 			"in it, write @ as %40, : as %3A, / as %2F)")

@@ -29,13 +29,15 @@ type stallReader struct {
 	bytes   int64         // received in this window
 	since   time.Time     // when the running Read began to use up left
 	timer   *time.Timer
+	read    int // number of the Read that runs, or of the next one
 	stalled bool
 }
 
 func (s *stallReader) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	s.since = time.Now()
-	s.timer = time.AfterFunc(s.left, s.expire)
+	number := s.read
+	s.timer = time.AfterFunc(s.left, func() { s.expire(number) })
 	s.mu.Unlock()
 
 	n, err := s.r.Read(p)
@@ -43,6 +45,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.timer.Stop()
+	s.read++
 	s.left -= time.Since(s.since)
 	s.bytes += int64(n)
 	if s.stalled {
@@ -62,10 +65,13 @@ func (s *stallReader) Read(p []byte) (int, error) {
 
 func (s *stallReader) tooSlow() bool { return s.bytes < StallRate*int64(StallWindow/time.Second) }
 
-// expire judges a window that ends while a Read waits.
-func (s *stallReader) expire() {
+// expire judges a window that ends while a Read, by its number, waits.
+func (s *stallReader) expire(number int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.read != number {
+		return // that Read ended in this moment and judges by itself
+	}
 	if s.tooSlow() {
 		s.stalled = true
 		s.abort()
