@@ -49,7 +49,7 @@ const (
 	RegisterNone    RegistrationKind = "none"
 )
 
-// Registration is the registration block.
+// Registration is the registration block, or what stands for its absence.
 type Registration struct {
 	Kind   RegistrationKind
 	URL    string      // api: what /v1 is appended to, without trailing slash
@@ -92,7 +92,10 @@ type Credential struct {
 	SSHKeyFile     string // absolute
 	KnownHostsFile string // absolute
 	CAFile         string // absolute
-	Range          hcl.Range
+	// Unknown tells that one of the values is not known because a variable has
+	// none; only in the partial mode.
+	Unknown bool
+	Range   hcl.Range
 }
 
 // Pack is one declared pack, for_each expanded.
@@ -105,6 +108,7 @@ type Pack struct {
 	BasePath   string // name of a BasePath
 	Config     *PackConfig
 	Virtualenv bool
+	Replace    bool       // an unmanaged directory in the way is replaced, the old one goes to pen/
 	DependsOn  []pack.Ref // sorted
 
 	Range         hcl.Range // the block's header
@@ -115,11 +119,13 @@ type Pack struct {
 // PackConfig is the config that a pack block declares: either values or a file
 // that is copied byte for byte.
 type PackConfig struct {
-	Values map[string]any // nil for a file; see package pyyaml for the kinds of value, secrets are pack.Secret
-	File   string         // absolute path of config_file, "" for values
-	Bytes  []byte         // content of File
+	// Values is nil for a file. It holds map[string]any, []any, string, bool, int64,
+	// *big.Int, float64, nil in lists only, and pack.Secret around any of them.
+	Values map[string]any
+	File   string // absolute path of config_file, "" for values
+	Bytes  []byte // content of File
 	// Unknown tells that a value is not known because a variable has none; only
-	// in the partial mode of validate and lock.
+	// in the partial mode of validate and lock. It is left out of Values.
 	Unknown bool
 	Range   hcl.Range
 }

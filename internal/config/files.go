@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/packsync/packsync/internal/diag"
+)
+
+// declarationFiles lists the files to merge, in order, by name inside fsys.
+func (l *loader) declarationFiles() []string {
+	if l.req.File != "" && filepath.Clean(l.req.File) != filepath.Clean(l.dir) {
+		return []string{filepath.Base(l.req.File)}
+	}
+	entries, err := fs.ReadDir(l.fsys, ".")
+	if err != nil {
+		l.diags = append(l.diags, unreadableDeclaration(l.dir, err))
+		return nil
+	}
+	var names []string
+	for _, entry := range entries { // sorted by name
+		if name := entry.Name(); strings.HasSuffix(name, ".hcl") && !strings.HasPrefix(name, ".") && !entry.IsDir() {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		l.error(diag.Range{}, "No declaration found", "The directory %s has no file that ends in .hcl.", l.dir)
+	}
+	return names
+}
+
+func (l *loader) parseDeclaration() []*hclsyntax.Body {
+	var bodies []*hclsyntax.Body
+	for _, name := range l.declarationFiles() {
+		src, err := fs.ReadFile(l.fsys, name)
+		if err != nil {
+			l.diags = append(l.diags, unreadableDeclaration(filepath.Join(l.dir, name), err))
+			continue
+		}
+		l.inputs = append(l.inputs, Input{Path: name, Bytes: src})
+		file := l.parse(src, name)
+		if file == nil {
+			continue
+		}
+		l.files[name] = file
+		if body, ok := file.Body.(*hclsyntax.Body); ok {
+			bodies = append(bodies, body)
+		}
+	}
+	return bodies
+}
+
+// parse reads HCL; a file that must not be parsed at all gives nil.
+func (l *loader) parse(src []byte, name string) *hcl.File {
+	if len(src) > maxFileSize {
+		l.error(diag.Range{}, "File too large", "%s is larger than %d bytes.", name, maxFileSize)
+		return nil
+	}
+	if nestedTooDeeply(src) {
+		l.diags = append(l.diags, tooDeep(name))
+		return nil
+	}
+	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	l.diags = append(l.diags, diags...)
+	return file
+}
+
+// inputName is how a file is called in diagnostics and Inputs: relative to the
+// declaration's directory where it lies below.
+func (l *loader) inputName(path string) string {
+	if rel, err := filepath.Rel(l.dir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}
+
+// readNamed reads a file that the declaration names and remembers it as an input.
+// Files below the declaration's directory come from its file system.
+func (l *loader) readNamed(path string) ([]byte, error) {
+	name := l.inputName(path)
+	if input, known := l.named[name]; known {
+		return input.Bytes, nil
+	}
+	src, err := l.readAny(path)
+	if err != nil {
+		return nil, err
+	}
+	l.named[name] = Input{Path: name, Bytes: src}
+	return src, nil
+}
+
+func (l *loader) readAny(path string) ([]byte, error) {
+	var src []byte
+	var err error
+	if name := l.inputName(path); filepath.IsAbs(name) {
+		src, err = l.req.ReadFile(path)
+	} else {
+		src, err = fs.ReadFile(l.fsys, filepath.ToSlash(name))
+	}
+	if err == nil && len(src) > maxFileSize {
+		err = errTooLarge
+	}
+	return src, err
+}
+
+var errTooLarge = errors.New("it is larger than 1 MiB")
+
+// cause is an error without the path that the message around it names already.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// absolute resolves a path that stands in the declaration.
+func (l *loader) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(l.dir, path)
+}

@@ -1,0 +1,263 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/pack"
+)
+
+// declared is a pack on its way into the Config: what it depends on is only a
+// list of names until all packs are known.
+type declared struct {
+	pack  Pack
+	needs []need
+}
+
+// need is one element of depends_on.
+type need struct {
+	name string
+	at   diag.Range
+}
+
+func (l *loader) decodePacks() {
+	var packs []declared
+	labels := map[string]*hclsyntax.Block{}
+	for _, inner := range l.blocks["pack"] {
+		label := inner.Labels[0]
+		if first := labels[label]; first != nil && (isGroup(first) || isGroup(inner)) {
+			l.error(inner.DefRange(), "Declared twice", "The label %q already names the packs that are declared at %s. Choose another.", label, place(first.DefRange()))
+			continue
+		}
+		labels[label] = inner
+		start := len(packs)
+		if isGroup(inner) {
+			packs = append(packs, l.decodeGroup(label, inner)...)
+		} else {
+			packs = append(packs, l.decodeSinglePack(label, inner)...)
+		}
+		// The name exists even if its block has a mistake or no members.
+		members := l.groups[label]
+		for i := start; i < len(packs); i++ {
+			members = append(members, i)
+		}
+		l.groups[label] = members
+	}
+	l.resolveDependencies(packs)
+	for _, p := range packs {
+		l.cfg.Packs = append(l.cfg.Packs, p.pack)
+	}
+	slices.SortFunc(l.cfg.Packs, func(a, b Pack) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
+	l.warnVirtualenvs()
+}
+
+// warnVirtualenvs is one warning for the whole run.
+func (l *loader) warnVirtualenvs() {
+	var refs []string
+	for _, p := range l.cfg.Packs {
+		if p.Virtualenv {
+			refs = append(refs, string(p.Ref))
+		}
+	}
+	if len(refs) == 0 {
+		return
+	}
+	const most = 5
+	if more := len(refs) - most; more > 0 {
+		refs = append(refs[:most], "and others")
+	}
+	l.warn(diag.Range{}, "Virtualenvs are not built",
+		"This version of packsync does not build virtualenvs. Python actions and sensors of these packs work only once st2 has built one (st2 run packs.setup_virtualenv packs=…): %s. Set virtualenv = false where a pack needs none.",
+		strings.Join(refs, ", "))
+}
+
+func (l *loader) decodeSinglePack(label string, inner *hclsyntax.Block) []declared {
+	if attr := inner.Body.Attributes["ref"]; attr != nil {
+		l.error(attr.NameRange, "Unsupported argument", "ref belongs to a pack block with for_each. Here the label is the ref: pack \"REF\" { … }.")
+	}
+	ref, ok := l.takeRef(label, inner.LabelRanges[0], inner.DefRange())
+	p := l.decodePack(ref, inner, l.scope)
+	if !ok {
+		return nil
+	}
+	return []declared{p}
+}
+
+// takeRef checks a ref and that it is the first of its name.
+func (l *loader) takeRef(text string, at, header diag.Range) (pack.Ref, bool) {
+	ref, err := pack.ParseRef(text)
+	if err != nil {
+		l.error(at, "Invalid pack ref", "%s.", capital(err.Error()))
+		return "", false
+	}
+	return ref, l.once("pack", text, header)
+}
+
+func isGroup(inner *hclsyntax.Block) bool { return inner.Body.Attributes["for_each"] != nil }
+
+// decodeGroup expands a pack block with for_each.
+func (l *loader) decodeGroup(label string, inner *hclsyntax.Block) []declared {
+	if !l.checkName(label, "a group of packs", inner.LabelRanges[0]) {
+		return nil
+	}
+	attr := inner.Body.Attributes["for_each"]
+	items, ok := l.forEach(attr)
+	if !ok {
+		return nil
+	}
+	var packs []declared
+	for _, key := range slices.Sorted(maps.Keys(items)) {
+		ctx := l.scope.ctx.NewChild()
+		ctx.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": items[key]})}
+		s := scope{ctx: ctx, each: true, forEach: attr.Expr}
+		text, at := key, attr.Expr.Range()
+		if inner.Body.Attributes["ref"] != nil {
+			at = inner.Body.Attributes["ref"].Expr.Range()
+			b := block{l: l, body: inner.Body, scope: s, what: "pack block"}
+			var ok bool
+			if text, ok = b.text("ref", textNonEmpty|textKnown); !ok {
+				continue
+			}
+		}
+		if ref, ok := l.takeRef(text, at, inner.DefRange()); ok {
+			packs = append(packs, l.decodePack(ref, inner, s))
+		}
+	}
+	return packs
+}
+
+// forEach returns the keys and values to expand a pack block over.
+func (l *loader) forEach(attr *hclsyntax.Attribute) (map[string]cty.Value, bool) {
+	v := l.eval(attr.Expr, l.scope)
+	at := attr.Expr.Range()
+	bare, marks := v.Unmark()
+	switch typ := bare.Type(); {
+	case len(marks) > 0 || typ.IsSetType() && isSensitive(v):
+		l.error(at, "Secret not allowed here", "for_each must not come from a sensitive value: its keys become the refs of packs.")
+		return nil, false
+	case !bare.IsKnown():
+		l.reportUnknown(attr.Expr, l.scope, "for_each")
+		return nil, false
+	case bare.IsNull():
+		l.error(at, "Empty value", "for_each must not be null. Use {} for no packs at all.")
+		return nil, false
+	case typ.IsSetType() && typ.ElementType() == cty.String:
+		if !bare.IsWhollyKnown() {
+			l.reportUnknown(attr.Expr, l.scope, "for_each")
+			return nil, false
+		}
+		items := map[string]cty.Value{}
+		for _, item := range bare.Elements() {
+			if item.IsNull() {
+				l.error(at, "Wrong type", "for_each must not have null among its elements.")
+				return nil, false
+			}
+			items[item.AsString()] = item
+		}
+		return items, true
+	case typ.IsMapType() || typ.IsObjectType():
+		return bare.AsValueMap(), true
+	case typ.IsListType() || typ.IsTupleType():
+		l.error(at, "Wrong type", "for_each takes a map or a set of texts, and this is a list. Make it a set: for_each = toset([…]).")
+	case typ.IsSetType() && typ.ElementType() == cty.DynamicPseudoType && bare.LengthInt() == 0:
+		return nil, true
+	default:
+		l.error(at, "Wrong type", "for_each takes a map or a set of texts, not %s.", article(typ.FriendlyName()))
+	}
+	return nil, false
+}
+
+// decodePack reads one pack. It is called for every member of a group.
+func (l *loader) decodePack(ref pack.Ref, inner *hclsyntax.Block, s scope) declared {
+	b := block{l: l, body: inner.Body, scope: s, what: "pack block"}
+	d := declared{pack: Pack{Ref: ref, Range: inner.DefRange(), SourceRange: inner.DefRange(), SelectorRange: inner.DefRange()}}
+	b.decodeSource(&d.pack)
+	b.decodeSelector(&d.pack)
+	b.decodeBasePath(&d.pack)
+	d.pack.Config = b.decodeConfig()
+	d.pack.Virtualenv = b.flag("virtualenv", true)
+	d.pack.Replace = b.flag("replace", false)
+	d.needs = l.decodeDependsOn(inner.Body.Attributes["depends_on"])
+	return d
+}
+
+func (b block) decodeBasePath(p *Pack) {
+	p.BasePath = pack.DefaultBasePath
+	if !b.given("base_path") {
+		return
+	}
+	name, ok := b.text("base_path", textNonEmpty)
+	p.BasePath = name
+	if !ok {
+		return
+	}
+	names := []string{pack.DefaultBasePath}
+	for _, inner := range b.l.blocks["base_path"] {
+		names = append(names, inner.Labels[0])
+	}
+	if !slices.Contains(names, name) {
+		hint := didYouMean(name, names)
+		if hint == "" {
+			hint = " Declare it:\n\n    base_path " + quoted(name) + " { path = \"/…\" }"
+		}
+		b.l.error(b.body.Attributes["base_path"].Expr.Range(), "Unknown base path", "There is no base path %q.%s", name, hint)
+	}
+}
+
+// decodeConfig reads config or config_file; nil if there is neither.
+func (b block) decodeConfig() *PackConfig {
+	b.both("config", "config_file", "either packsync writes the file from values, or it copies one")
+	if b.given("config_file") {
+		return b.decodeConfigFile()
+	}
+	b.scope.secret = true
+	attr, v, ok := b.value("config")
+	if !ok {
+		return nil
+	}
+	c := &PackConfig{Range: attr.SrcRange}
+	bare, marks := v.Unmark()
+	switch typ := bare.Type(); {
+	case !bare.IsKnown():
+		c.Unknown = true
+		return c
+	case !typ.IsObjectType() && !typ.IsMapType():
+		b.l.error(attr.Expr.Range(), "Wrong type", "config must be an object: config = { name = value }, not %s.", article(typ.FriendlyName()))
+		return nil
+	}
+	plain, unknown, err := plainValue(bare)
+	if err != nil {
+		b.l.error(attr.Expr.Range(), "Unsupported value", "The config cannot be written: %s.", err)
+		return nil
+	}
+	c.Values, c.Unknown = plain.(map[string]any), unknown
+	if len(marks) > 0 {
+		for key, value := range c.Values {
+			if _, already := value.(pack.Secret); !already {
+				c.Values[key] = pack.NewSecret(value)
+			}
+		}
+	}
+	return c
+}
+
+func (b block) decodeConfigFile() *PackConfig {
+	attr := b.body.Attributes["config_file"]
+	path, ok := b.path("config_file")
+	if !ok {
+		return &PackConfig{Unknown: true, Range: attr.SrcRange}
+	}
+	src, err := b.l.readNamed(path)
+	if err != nil {
+		b.l.error(attr.Expr.Range(), "Unreadable config file", "Cannot read %s: %s. Relative paths count from the directory of the declaration.", path, cause(err))
+		return nil
+	}
+	name := b.l.inputName(path)
+	b.l.files[name] = diag.HiddenFile(src)
+	return &PackConfig{File: path, Bytes: src, Range: attr.SrcRange}
+}

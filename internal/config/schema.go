@@ -1,0 +1,60 @@
+package config
+
+// blockType is what a block may hold. Decoding looks up what is present; this
+// table is where every mistake in a name is found, so that nothing that a user
+// writes is ever ignored.
+type blockType struct {
+	labels   []string // what each label is, for messages
+	example  string   // how the header is written
+	attrs    []string
+	required []string
+	later    []string // arguments and blocks of design.md 3 that this version lacks
+	blocks   map[string]*blockType
+}
+
+// declaration is the schema of packs.hcl (design.md 3).
+func declaration() *blockType {
+	registration := &blockType{
+		labels: []string{"kind"}, example: `registration "api" {`,
+		attrs: []string{"url", "api_key", "token", "ca_file", "command", "config_file"},
+	}
+	return &blockType{
+		later: []string{"rewrite", "accept", "auto_approve"},
+		blocks: map[string]*blockType{
+			"packsync": {example: "packsync {", attrs: []string{"required_version", "name"}},
+			"variable": {
+				labels: []string{"name"}, example: `variable "jira_password" {`,
+				attrs: []string{"type", "default", "description", "sensitive", "file"},
+				later: []string{"env", "command", "systemd_credential"},
+			},
+			"locals": {example: "locals {"},
+			"stackstorm": {
+				example: "stackstorm {",
+				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group"},
+				later:   []string{"mode", "keep", "on_drift", "new_content", "conf", "version", "python"},
+				blocks:  map[string]*blockType{"registration": registration},
+			},
+			"base_path": {labels: []string{"name"}, example: `base_path "team" {`, attrs: []string{"path"}, required: []string{"path"}},
+			"index": {
+				labels: []string{"name"}, example: `index "exchange" {`,
+				attrs: []string{"url"}, required: []string{"url"}, later: []string{"optional"},
+			},
+			"network": {example: "network {", attrs: []string{"http_proxy", "https_proxy", "no_proxy", "ca_file"}},
+			"credentials": {
+				labels: []string{"host"}, example: `credentials "git.example.com" {`,
+				attrs: []string{"username", "token", "token_file", "ssh_key_file", "known_hosts_file", "ca_file"},
+				later: []string{"token_env", "token_command"},
+			},
+			"pack": {
+				labels: []string{"ref"}, example: `pack "aws" {`,
+				attrs: []string{
+					"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config", "config_file",
+					"virtualenv", "depends_on", "for_each", "ref", "replace",
+				},
+				later: []string{
+					"on_drift", "purge", "purge_config", "protect", "new_content", "mode", "limits", "overrides", "python",
+				},
+			},
+		},
+	}
+}

@@ -1,0 +1,303 @@
+package diag
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// hidden is printed in place of a literal that may be a secret.
+const hidden = "(hidden)"
+
+// shownArguments lists, by block, the arguments whose literals a snippet may show
+// (design.md 3). It is a list of what may be seen, so that a misspelt "config" or
+// an unknown block shows nothing.
+var shownArguments = map[string][]string{
+	"packsync":   {"required_version", "name"},
+	"variable":   {"type", "description", "sensitive", "file", "default"}, // default: see hideDefaults
+	"stackstorm": {"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group"},
+	"base_path":  {"path"},
+	"index":      {"url"},
+	"network":    {"http_proxy", "https_proxy", "no_proxy", "ca_file"},
+	"pack": {
+		"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config_file",
+		"virtualenv", "replace", "depends_on", "for_each", "ref",
+	},
+}
+
+// inDoubt lists the arguments that are shown only where the file's syntax leaves
+// no doubt about what stands in them.
+var inDoubt = []string{"default", "for_each", "description"}
+
+// mask is a span of bytes, of which a snippet shows nothing but "(hidden)", or
+// nothing at all if it is a comment.
+type mask struct {
+	start, end int
+	comment    bool
+}
+
+// source is a file prepared for snippets.
+type source struct {
+	bytes  []byte
+	masks  []mask // sorted, not overlapping
+	broken bool   // the syntax is: what stands where is a guess
+	safe   []mask // broken only: spans that may be shown
+	bad    int    // broken only: from this offset on the tokens cannot be trusted; -1 if all can
+}
+
+// prepare finds what to hide. It works on tokens and not on the tree, so that it
+// works for files that do not parse.
+func prepare(name string, file *hcl.File) *source {
+	s := &source{bytes: file.Bytes, bad: -1}
+	if isAllHidden(file) {
+		s.broken, s.bad = true, 0
+		return s
+	}
+	_, diags := hclsyntax.ParseConfig(file.Bytes, name, hcl.InitialPos)
+	s.broken = diags.HasErrors()
+	tokens, _ := hclsyntax.LexConfig(file.Bytes, name, hcl.InitialPos)
+	w := walker{tokens: tokens, source: s}
+	w.body("", true)
+	slices.SortFunc(s.masks, func(a, b mask) int { return a.start - b.start })
+	s.masks = slices.Compact(s.masks)
+	if s.broken {
+		s.bad = firstBad(tokens)
+	}
+	return s
+}
+
+// firstBad returns where the first token stands after which quotes may be out of
+// step, or -1.
+func firstBad(tokens hclsyntax.Tokens) int {
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenInvalid, hclsyntax.TokenBadUTF8, hclsyntax.TokenQuotedNewline, hclsyntax.TokenApostrophe, hclsyntax.TokenBacktick:
+			return t.Range.Start.Byte
+		}
+	}
+	return -1
+}
+
+// walker reads the structure of a file from its tokens, only as far as needed
+// to tell whose value a literal is.
+type walker struct {
+	tokens hclsyntax.Tokens
+	at     int
+	source *source
+}
+
+func (w *walker) peek() hclsyntax.TokenType {
+	if w.at >= len(w.tokens) {
+		return hclsyntax.TokenEOF
+	}
+	return w.tokens[w.at].Type
+}
+
+func (w *walker) hide(t hclsyntax.Token) {
+	// A heredoc's last line break stays, so that line numbers do.
+	end := t.Range.Start.Byte + len(bytes.TrimRight(t.Bytes, "\r\n"))
+	if end > t.Range.Start.Byte {
+		w.source.masks = append(w.source.masks, mask{t.Range.Start.Byte, end, t.Type == hclsyntax.TokenComment})
+	}
+}
+
+// body reads the content of a block up to its closing brace; block is its type,
+// "" for the file.
+func (w *walker) body(block string, top bool) {
+	hideDefault := w.source.broken
+	var defaults []hclsyntax.Token
+	for {
+		switch w.peek() {
+		case hclsyntax.TokenEOF:
+			return
+		case hclsyntax.TokenCBrace:
+			w.at++
+			if top {
+				continue // one too many: we are outside of everything, where nothing is shown
+			}
+			if hideDefault {
+				for _, t := range defaults {
+					w.hide(t)
+				}
+			}
+			return
+		case hclsyntax.TokenComment:
+			w.hide(w.tokens[w.at])
+			w.at++
+		case hclsyntax.TokenIdent:
+			name := string(w.tokens[w.at].Bytes)
+			w.at++
+			if w.peek() == hclsyntax.TokenEqual {
+				literals := w.argument(block, name)
+				if block == "variable" && !w.source.broken {
+					hideDefault = hideDefault || makesSensitive(name, literals)
+				}
+				if name == "default" {
+					defaults = append(defaults, literals...)
+				}
+				continue
+			}
+			w.header(name, top, w.tokens[w.at-1].Range.Start.Byte)
+		default:
+			w.at++
+		}
+	}
+}
+
+// makesSensitive tells whether an argument of a variable block says, or may have
+// been meant to say, that its default is a secret.
+func makesSensitive(name string, literals []hclsyntax.Token) bool {
+	if name == "sensitive" {
+		return len(literals) != 1 || string(literals[0].Bytes) != "false"
+	}
+	return name == "file" || !slices.Contains(shownArguments["variable"], name)
+}
+
+// header reads the rest of a block's first line, then its body.
+func (w *walker) header(name string, top bool, start int) {
+	for {
+		switch w.peek() {
+		case hclsyntax.TokenOBrace:
+			end := w.tokens[w.at].Range.End.Byte
+			if blockHeader.Match(w.source.bytes[start:end]) {
+				w.source.safe = append(w.source.safe, mask{start: start, end: end})
+			}
+			w.at++
+			if !top {
+				name = "" // no block inside a block shows anything but its label
+			}
+			w.body(name, false)
+			return
+		case hclsyntax.TokenOQuote, hclsyntax.TokenCQuote, hclsyntax.TokenQuotedLit, hclsyntax.TokenIdent:
+			if mayCarryCredential(string(w.tokens[w.at].Bytes)) {
+				w.hide(w.tokens[w.at])
+			}
+			w.at++
+		default:
+			return
+		}
+	}
+}
+
+// argument reads "= expression" up to the end of its line, hides what must not
+// be shown, and returns its literals.
+func (w *walker) argument(block, name string) []hclsyntax.Token {
+	shown := slices.Contains(shownArguments[block], name) || block == "locals"
+	if w.source.broken && (block == "locals" || slices.Contains(inDoubt, name)) {
+		shown = false
+	}
+	equals := w.tokens[w.at]
+	var literals []hclsyntax.Token
+	depth := 0
+	w.at++
+	for ; w.peek() != hclsyntax.TokenEOF; w.at++ {
+		t := w.tokens[w.at]
+		switch t.Type {
+		case hclsyntax.TokenNewline, hclsyntax.TokenComment, hclsyntax.TokenCBrace:
+			if t.Type == hclsyntax.TokenComment {
+				w.hide(t)
+			}
+			if depth == 0 && (t.Type != hclsyntax.TokenComment || bytes.HasSuffix(t.Bytes, []byte("\n"))) {
+				w.finish(literals, shown, equals)
+				return literals
+			}
+			if t.Type == hclsyntax.TokenCBrace {
+				depth--
+			}
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc,
+			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			depth++
+		case hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
+			depth = max(depth-1, 0)
+		case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenNumberLit:
+			literals = append(literals, t)
+		case hclsyntax.TokenIdent:
+			if text := string(t.Bytes); text == "true" || text == "false" {
+				literals = append(literals, t)
+			}
+		}
+	}
+	w.finish(literals, shown, equals)
+	return literals
+}
+
+// finish hides the literals of an argument that must not be shown. In a broken
+// file only its first line can be trusted to belong to it.
+func (w *walker) finish(literals []hclsyntax.Token, shown bool, equals hclsyntax.Token) {
+	var text strings.Builder
+	for _, t := range literals {
+		text.Write(t.Bytes)
+	}
+	if mayCarryCredential(text.String()) {
+		shown = false
+	}
+	for _, t := range literals {
+		if !shown || w.source.broken && t.Range.Start.Line > equals.Range.Start.Line {
+			w.hide(t)
+		}
+	}
+	if shown && w.source.broken {
+		line, _, _ := bytes.Cut(w.source.bytes[equals.Range.Start.Byte:], []byte("\n"))
+		start := w.lineStart(equals.Range.Start.Byte)
+		w.source.safe = append(w.source.safe, mask{start: start, end: equals.Range.Start.Byte + len(line)})
+	}
+}
+
+// lineStart returns where the line of an offset begins.
+func (w *walker) lineStart(at int) int { return bytes.LastIndexByte(w.source.bytes[:at], '\n') + 1 }
+
+// trusted reports whether the tokens of a line say enough about it to show all of
+// it that is not masked.
+func (s *source) trusted(start, end int) bool {
+	if !s.broken {
+		return true
+	}
+	if s.bad >= 0 && end > s.bad {
+		return false
+	}
+	covered := func(at int) bool {
+		in := func(m mask) bool { return m.start <= at && at < m.end }
+		return slices.ContainsFunc(s.safe, in) || slices.ContainsFunc(s.masks, in)
+	}
+	for at := start; at < end; at++ {
+		if !strings.ContainsRune(" \t\r{}[](),=", rune(s.bytes[at])) && !covered(at) {
+			return false
+		}
+	}
+	return true
+}
+
+// plainUser is the one form in which an @ in a source carries no credential.
+var plainUser = regexp.MustCompile(`\A(ssh://)?[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9.\[\]-]+[:/][^@?#]*\z`)
+
+// mayCarryCredential reports whether the text looks like a URL with a user, a
+// password or a query.
+func mayCarryCredential(text string) bool {
+	if strings.Contains(text, "@") {
+		return !plainUser.MatchString(text)
+	}
+	return strings.Contains(text, "://") && strings.ContainsAny(text, "?#")
+}
+
+var (
+	punctuation = regexp.MustCompile(`\A[\s{}\[\](),=]*\z`)
+	blockHeader = regexp.MustCompile(`\A\s*(packsync|variable|locals|stackstorm|registration|base_path|index|network|credentials|pack)(\s+"[A-Za-z0-9_./:-]*")?\s*\{?\s*\z`)
+	// Two spaces around, as fmt writes them: a last line of base64 ends in = too.
+	beforeEquals = regexp.MustCompile(`\A\s*[a-z_][a-z0-9_]*\s+=\s`)
+	indentation  = regexp.MustCompile(`\A[ \t]*`)
+)
+
+// guessed returns what may be shown of a line whose tokens cannot be trusted.
+func guessed(line string) string {
+	switch {
+	case punctuation.MatchString(line), blockHeader.MatchString(line):
+		return line
+	case beforeEquals.MatchString(line):
+		return beforeEquals.FindString(line) + hidden
+	}
+	return indentation.FindString(line) + hidden
+}
