@@ -12,22 +12,33 @@ const Hidden = "(sensitive)"
 // encoding it reveals the value; only Reveal does, and only code that hands the
 // value to its destination (a config file, an HTTP header) calls that.
 // The zero Secret is "no secret".
-type Secret struct{ value any }
+//
+// The value stands behind a pointer because one verb, %p, asks no Formatter and
+// prints what the struct holds. Secrets therefore cannot be compared with ==.
+type Secret struct {
+	_     [0]func()
+	value *any
+}
 
 // NewSecret wraps a value: a string, or any value of a pack config.
-func NewSecret(value any) Secret { return Secret{value} }
+func NewSecret(value any) Secret { return Secret{value: &value} }
 
 // Reveal returns the value itself; nil for the zero Secret.
-func (s Secret) Reveal() any { return s.value }
+func (s Secret) Reveal() any {
+	if s.value == nil {
+		return nil
+	}
+	return *s.value
+}
 
 // Text returns the value if it is a string, else "".
 func (s Secret) Text() string {
-	text, _ := s.value.(string)
+	text, _ := s.Reveal().(string)
 	return text
 }
 
 // IsZero reports whether there is no secret.
-func (s Secret) IsZero() bool { return s.value == nil }
+func (s Secret) IsZero() bool { return s.Reveal() == nil }
 
 func (s Secret) String() string   { return Hidden }
 func (s Secret) GoString() string { return Hidden }

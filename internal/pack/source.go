@@ -41,7 +41,7 @@ var ErrCredentialInURL = errors.New("a source URL must not carry a credential")
 var ErrPlainHTTP = errors.New("http:// is only allowed to this machine (loopback): nothing proves who answers")
 
 var (
-	scpPattern    = regexp.MustCompile(`\A([A-Za-z0-9_][A-Za-z0-9._-]*)@([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):([^\s]+)\z`)
+	scpPattern    = regexp.MustCompile(`\A([A-Za-z0-9_][A-Za-z0-9._-]*)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]):([^\s]+)\z`)
 	hostPattern   = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\z`)
 	subdirPattern = regexp.MustCompile(`\A[^\x00-\x1f\x7f\\:]+\z`)
 )
@@ -60,7 +60,11 @@ func ParseSource(text string) (Source, error) {
 			if strings.HasPrefix(m[3], "-") {
 				return Source{}, fmt.Errorf("invalid source %q: the path begins with -", text)
 			}
-			return Source{Kind: SourceGit, URL: m[1] + "@" + strings.ToLower(m[2]) + ":" + strings.TrimRight(m[3], "/")}, nil
+			repository := strings.TrimRight(m[3], "/")
+			if repository == "" {
+				return Source{}, fmt.Errorf("invalid source %q: it names a host but no repository", text)
+			}
+			return Source{Kind: SourceGit, URL: m[1] + "@" + strings.ToLower(m[2]) + ":" + repository}, nil
 		}
 		return Source{}, fmt.Errorf("invalid source %q: want https://, ssh://, file://, user@host:path, or a path beginning with ./, ../ or /", redactURL(text))
 	}
@@ -86,7 +90,7 @@ func ParseSource(text string) (Source, error) {
 		}
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
-			return Source{}, fmt.Errorf("invalid source %q: a file URL has three slashes (file:///path)", text)
+			return Source{}, fmt.Errorf("invalid source %q: a file URL has three slashes (file:///path)", redactURL(text))
 		}
 		u.Host = ""
 		if u.Path == "" || u.Path[0] != '/' {
