@@ -33,7 +33,10 @@ type Pack struct {
 	Tree    pack.TreeHash // t1
 	Files   []File
 	Modes   ModeProfile // profile that all files and directories fit; "" if none fits
-	Odd     []string    // paths whose mode or owner does not fit the expected profile, at most 20
+	// Odd lists the files and directories ("." for the pack's own) whose mode does
+	// not fit the profile that fits best, or whose owner is not that of the pack's
+	// directory and the group asked for. Sorted, at most 20.
+	Odd []string
 }
 
 // ModeProfile names a set of modes (design.md 4).
@@ -56,7 +59,25 @@ type File struct {
 
 // Config is a config file that is on disk.
 type Config struct {
-	Path  string
-	Bytes []byte // holds secrets: never print
-	Mode  fs.FileMode
+	Path     string
+	Bytes    []byte // holds secrets: never print
+	Mode     fs.FileMode
+	UID, GID int
+}
+
+// Request says what to look at.
+type Request struct {
+	BasePaths  []BasePath         // each is listed
+	Full       map[pack.Addr]bool // packs to look at file by file: the managed and the wanted ones
+	ConfigsDir string             // holds the config files REF.yaml of Configs
+	Configs    []pack.Ref
+	GID        int    // group that the files of packs should have; -1 for any
+	Index      string // path of the fingerprint index; "" hashes every file
+	Parallel   int    // packs or files looked at at once; 0 for one a processor
+}
+
+// BasePath is a directory that StackStorm searches for packs.
+type BasePath struct {
+	Name string
+	Path string // absolute
 }
