@@ -216,12 +216,15 @@ func TestAMissingIndexStopsWhatItMightDecide(t *testing.T) {
 
 func TestTheCache(t *testing.T) {
 	body := packs("aws")
+	confirmed := 0
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("If-None-Match") == `"v1"` {
+		if r.Header.Get("If-None-Match") == `"v1"` && r.Header.Get("If-Modified-Since") == "Thu, 05 Feb 2026 12:00:00 GMT" {
+			confirmed++
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Last-Modified", "Thu, 05 Feb 2026 12:00:00 GMT")
 		fmt.Fprint(w, body)
 	})
 	opts := options(t)
@@ -236,8 +239,8 @@ func TestTheCache(t *testing.T) {
 			t.Fatal(found, problems, err)
 		}
 	}
-	if s.requests.Load() != 2 {
-		t.Errorf("%d requests", s.requests.Load())
+	if s.requests.Load() != 2 || confirmed != 1 {
+		t.Errorf("%d requests, %d answered by \"not modified\"", s.requests.Load(), confirmed)
 	}
 
 	offline := opts

@@ -99,6 +99,23 @@ func TestUnknownKeysStayWithTheirPin(t *testing.T) {
 	}
 }
 
+// An update has nothing to choose for a directory, and leaves its entry alone.
+func TestUpdatingADirectoryChangesNothing(t *testing.T) {
+	w := newWorld()
+	w.tell(t, "want", "lab dir ./lab")
+	lock, diags := lockfile.Parse([]byte(`{"format_version": 1, "packs": {"lab": {"source": "./lab", "direct": true, "python": "3.11"}}}`), "packs.lock.json")
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	result := mustResolve(t, resolve.Request{Packs: w.packs, Lock: lock, LockDir: "/work", Mode: resolve.Update}, w)
+	if len(result.Changes) != 0 || string(result.Lock.Bytes()) != string(lock.Bytes()) {
+		t.Errorf("%v\n%s", result.Changes, result.Lock.Bytes())
+	}
+	if pin := result.Packs["lab"]; pin.Tree == nil || pin.Hash == "" || pin.Version != "0.1.0" || pin.Entry.Tree != "" {
+		t.Errorf("%+v", pin)
+	}
+}
+
 func TestProblemsPointAtTheAttribute(t *testing.T) {
 	at := func(line int) diag.Range {
 		r := diag.Range{Filename: "packs.hcl"}

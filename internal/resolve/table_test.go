@@ -156,14 +156,17 @@ func (w *world) declared(name, text string) config.Pack {
 		return p
 	}
 	if rest, short := strings.CutPrefix(text, "short"); short {
-		p.ShortName, p.Source = name, pack.Source{}
-		text = strings.TrimPrefix(rest, ", ")
+		p.ShortName = name
+		text = strings.TrimPrefix(strings.TrimPrefix(rest, ","), " ")
 	}
-	text, at, _ := strings.Cut(text, " at ")
+	text, at, _ := strings.Cut(text, "at ")
 	if at != "" {
 		p.Source.URL, p.Source.Subdir = place(at)
 	}
-	p.Selector = selector(text)
+	if p.ShortName != "" {
+		p.Source = pack.Source{Subdir: p.Source.Subdir}
+	}
+	p.Selector = selector(strings.TrimSpace(text))
 	return p
 }
 
@@ -180,13 +183,14 @@ func selector(text string) pack.Selector {
 	return pack.Selector{Kind: pack.SelectorKind(kind), Text: rest}
 }
 
-// pinned reads "tag|branch NAME COMMIT [by KIND TEXT] [from index] [at PLACE]" or
-// "dir PATH".
+// pinned reads "tag|branch NAME COMMIT [by KIND TEXT] [from index] [at PLACE]
+// [indirect]" or "dir PATH".
 func pinned(name, text string) lockfile.Entry {
 	if path, isDir := strings.CutPrefix(text, "dir "); isDir {
 		return lockfile.Entry{Source: path, Direct: true}
 	}
-	e := lockfile.Entry{Source: host + name, Tree: someTree, Direct: true, Title: "Locked before"}
+	text, indirect := strings.CutSuffix(text, " indirect")
+	e := lockfile.Entry{Source: host + name, Tree: someTree, Direct: !indirect, Title: "Locked before"}
 	text, at, _ := strings.Cut(text, " at ")
 	if at != "" {
 		e.Source, e.Subdir = place(at)
@@ -336,6 +340,10 @@ func (r *ran) judge(t *testing.T, key, want string) {
 		got = r.findings()
 	case "because":
 		got = r.reasons()
+	case "places":
+		for _, pin := range r.result.Packs {
+			got = pin.Source.String()
+		}
 	case "says":
 		if all := strings.Join(r.text, "\n"); !strings.Contains(all, want) {
 			t.Errorf("it says %q, want %q", all, want)
@@ -373,7 +381,7 @@ func runCase(t *testing.T, lines string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(lines), "\n") {
 		if colon := strings.Index(line, ": "); colon > 0 && !strings.HasPrefix(line, "want") && !strings.HasPrefix(line, "pin") {
 			key, value := line[:colon], strings.TrimSpace(line[colon+1:])
-			if slices.Contains([]string{"asked", "finds", "because", "says"}, key) {
+			if slices.Contains([]string{"asked", "finds", "because", "says", "places"}, key) {
 				last.judge(t, key, value)
 				continue
 			}
