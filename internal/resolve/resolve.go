@@ -11,7 +11,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -213,39 +212,22 @@ type outcome struct {
 
 // pack keeps the pin of one pack or chooses anew.
 func (r *resolver) pack(ctx context.Context, p *config.Pack) outcome {
-	entry, locked := r.req.lock().Packs[p.Ref]
-	want, err := r.want(p)
+	v, err := r.req.judge(p)
 	if err != nil {
 		return outcome{problem: problem(p, err)}
 	}
-	reason := "not locked yet"
-	if locked {
-		ok, textOnly, why := entry.Satisfies(want)
-		mayMove := r.req.Mode == Update && (r.req.Update == nil || r.req.Update[p.Ref])
-		if ok && (!mayMove || entry.IsDir()) {
-			return r.keep(ctx, p, entry, textOnly)
-		}
-		reason = why
-		if ok {
-			reason = "updated"
-		}
+	if v.keep {
+		return r.keep(ctx, p, v)
 	}
 	r.event(Event{Ref: p.Ref, Step: Choosing})
-	out := r.anew(ctx, p, want, entryOrNil(entry, locked))
+	out := r.anew(ctx, p, v.want, v.before)
 	if out.problem != nil {
 		r.event(Event{Ref: p.Ref, Step: Failed})
 		return out
 	}
-	out.change = changeOf(p.Ref, entryOrNil(entry, locked), &out.pin.Entry, reason)
+	out.change = changeOf(p.Ref, v.before, &out.pin.Entry, v.reason)
 	r.event(Event{Ref: p.Ref, Step: Done, Source: out.pin.Entry.Source, Commit: out.pin.Entry.Commit})
 	return out
-}
-
-func entryOrNil(entry lockfile.Entry, locked bool) *lockfile.Entry {
-	if !locked {
-		return nil
-	}
-	return &entry
 }
 
 func (r *resolver) event(e Event) {
@@ -257,71 +239,26 @@ func (r *resolver) event(e Event) {
 	r.req.Event(e)
 }
 
-func (req Request) lock() *lockfile.File {
-	if req.Lock == nil {
-		return &lockfile.File{}
-	}
-	return req.Lock
-}
-
-// want puts a declaration in the words of the lock.
-func (r *resolver) want(p *config.Pack) (lockfile.Want, error) {
-	want := lockfile.Want{Short: p.ShortName != "", Source: p.Source.URL, Subdir: p.Source.Subdir, Selector: p.Selector}
-	if p.Source.Kind != pack.SourceDir {
-		return want, nil
-	}
-	var err error
-	want.Source, err = lockfile.DirSource(r.req.LockDir, p.Source.URL, p.SourceText)
-	return want, err
-}
-
-// keep takes the entry as it is, in the words of the declaration. Only a plain
-// directory is looked at: nothing but its files says what it holds.
-func (r *resolver) keep(ctx context.Context, p *config.Pack, entry lockfile.Entry, textOnly bool) outcome {
-	after := entry
-	after.Direct = true
-	if textOnly {
-		after.Constraint = p.Selector
-		if p.ShortName == "" {
-			after.Index = ""
-		}
-	}
+// keep takes the pin as it is. Only a plain directory is looked at: nothing but
+// its files says what it holds.
+func (r *resolver) keep(ctx context.Context, p *config.Pack, v verdict) outcome {
+	after := v.kept(p)
 	out := outcome{pin: Pin{Entry: after, Source: p.Source, Hash: after.Tree, Version: after.Version}}
 	if p.ShortName != "" {
-		src, err := pack.ParseSource(entry.Source)
+		src, err := pack.ParseSource(after.Source)
 		if err != nil {
 			return outcome{problem: problem(p, err)}
 		}
-		src.Subdir = entry.Subdir
+		src.Subdir = after.Subdir
 		out.pin.Source = src
 	}
-	if entry.IsDir() {
+	if after.IsDir() {
 		if err := r.readDir(ctx, p, &out); err != nil {
 			return outcome{problem: problem(p, err)}
 		}
 	}
-	out.change = changeOf(p.Ref, &entry, &after, "the declaration says the same in other words")
+	out.change = changeOf(p.Ref, v.before, &after, v.reason)
 	return out
-}
-
-// changeOf compares two entries of one pack; nil if they say the same.
-func changeOf(ref pack.Ref, before, after *lockfile.Entry, reason string) *Change {
-	change := &Change{Ref: ref, Before: before, After: after, Reason: reason}
-	switch {
-	case before == nil:
-		change.Kind = Added
-	case after == nil:
-		change.Kind = Removed
-	case before.Equal(*after):
-		return nil
-	case before.Source != after.Source || before.Subdir != after.Subdir:
-		change.Kind = Sourced
-	case before.Ref != after.Ref || before.Commit != after.Commit || before.Tree != after.Tree:
-		change.Kind = Moved
-	default:
-		change.Kind = Text
-	}
-	return change
 }
 
 // collect makes one result of what became of the packs.
@@ -353,12 +290,11 @@ func collect(req Request, outcomes []outcome, lookup Lookup) (*Result, diag.List
 		sortByPlace(diags)
 		return nil, append(diags, result.Warnings...)
 	}
-	for ref, entry := range req.lock().Packs {
-		if _, declared := result.Packs[ref]; !declared {
-			result.Changes = append(result.Changes, *changeOf(ref, &entry, nil, "no longer declared"))
-		}
+	declared := map[pack.Ref]bool{}
+	for ref := range result.Packs {
+		declared[ref] = true
 	}
-	slices.SortFunc(result.Changes, func(a, b Change) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
+	result.Changes = sorted(append(result.Changes, req.dropped(declared)...))
 	result.Lock = req.lock().With(entries)
 	return result, nil
 }

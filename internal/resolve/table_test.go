@@ -225,7 +225,14 @@ func (w *world) run(t *testing.T, key string) *ran {
 	before, calls := string(w.lock.Bytes()), len(w.repos.Calls())
 	w.names.asked = nil
 	r := &ran{world: w}
+	stale, _ := resolve.Stale(req)
+	if asked := w.repos.Calls()[calls:]; len(asked) > 0 {
+		t.Errorf("Stale asked %v", asked)
+	}
 	result, diags := resolve.Resolve(t.Context(), req, w.repos, w.names)
+	if result != nil && verb == "lock" {
+		foresee(t, stale, result.Changes)
+	}
 	if string(w.lock.Bytes()) != before {
 		t.Error("the lock of the request was changed")
 	}
@@ -236,6 +243,23 @@ func (w *world) run(t *testing.T, key string) *ran {
 		r.text = append(r.text, d.Detail)
 	}
 	return r
+}
+
+// foresee compares what Stale said with what Resolve then did. Where something
+// had to be chosen, Stale knows of a change but not which.
+func foresee(t *testing.T, stale, changes []resolve.Change) {
+	t.Helper()
+	if len(stale) != len(changes) {
+		t.Errorf("Stale foresees %d changes, there are %d", len(stale), len(changes))
+		return
+	}
+	for i, c := range changes {
+		s := stale[i]
+		known := s.After != nil || s.Kind == resolve.Removed
+		if s.Ref != c.Ref || s.Reason != c.Reason || s.Before != nil != (c.Before != nil) || known && s.Kind != c.Kind {
+			t.Errorf("Stale foresees %+v, it is %+v", s, c)
+		}
+	}
 }
 
 // ran is the outcome of a run, for the lines that follow it.
