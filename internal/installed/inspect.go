@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +22,7 @@ import (
 // Inspect looks at the disk. What is missing is left out of the answer; what
 // cannot be read is an error with its path. It changes nothing.
 func Inspect(ctx context.Context, r Request) (*Observed, error) {
-	o := &Observed{Packs: map[pack.Addr]Pack{}, Configs: map[pack.Ref]Config{}}
+	o := &Observed{Packs: map[pack.Addr]Pack{}, Configs: map[pack.Ref]Config{}, began: time.Now(), index: readIndex(r.Index)}
 	var found []Pack
 	for _, base := range r.BasePaths {
 		packs, err := listBase(base)
@@ -83,11 +85,19 @@ func listBase(base BasePath) ([]Pack, error) {
 func (o *Observed) look(ctx context.Context, r Request, found []Pack) error {
 	workers := cmp.Or(r.Parallel, runtime.GOMAXPROCS(0))
 	imprints := make([]*imprint, len(found))
+	var fresh atomic.Int64 // packs that the index does not describe
 	err := parallel(ctx, workers, len(found), func() func(int) error {
 		return func(i int) (err error) {
-			if !found[i].Link {
-				imprints[i], err = first(found[i].Dir, r.Full[found[i].Addr])
+			if found[i].Link {
+				return nil
 			}
+			full := r.Full[found[i].Addr]
+			if p := o.index.known[found[i].Dir]; p != nil && p.full == full && p.holds() {
+				imprints[i] = p
+				return nil
+			}
+			fresh.Add(1)
+			imprints[i], err = first(found[i].Dir, full)
 			return err
 		}
 	})
@@ -105,10 +115,12 @@ func (o *Observed) look(ctx context.Context, r Request, found []Pack) error {
 	}
 	for i, p := range imprints {
 		if p != nil {
+			o.imprints = append(o.imprints, p)
 			p.tell(&found[i], r.GID)
 		}
 		o.Packs[found[i].Addr] = found[i]
 	}
+	o.indexed = fresh.Load() == 0 && len(o.index.known) == len(o.imprints)
 	return nil
 }
 

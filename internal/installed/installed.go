@@ -7,6 +7,7 @@ package installed
 
 import (
 	"io/fs"
+	"time"
 
 	"github.com/packsync/packsync/internal/pack"
 )
@@ -17,6 +18,12 @@ type Observed struct {
 	Configs map[pack.Ref]Config // of the refs that were asked for; a missing file has no entry
 	// MissingBasePaths lists base paths (by name) whose directory is not there.
 	MissingBasePaths []string
+
+	// For WriteIndex.
+	began    time.Time  // before the first look
+	imprints []*imprint // of all packs that are no links
+	index    index      // the one that was used
+	indexed  bool       // it says all this already
 }
 
 // Pack is one directory below a base path. Directories whose name is no pack ref
