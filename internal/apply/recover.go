@@ -30,7 +30,7 @@ func (a *Applier) Recover(ctx context.Context) (*Recovery, error) {
 	recovery := &Recovery{}
 	for _, path := range paths {
 		if err := a.rollForward(ctx, path, recovery); err != nil {
-			return nil, fmt.Errorf("finish the interrupted apply %s: %w", filepath.Base(path), err)
+			return recovery, &UnfinishedError{Err: fmt.Errorf("finish the interrupted apply %s: %w", filepath.Base(path), err)}
 		}
 	}
 	if err := a.cleanStages(); err != nil {
@@ -56,26 +56,36 @@ func (a *Applier) rollForward(ctx context.Context, path string, recovery *Recove
 		return err
 	}
 	report := &Report{}
-	if base.Serial == in.Serial {
+	if base.Serial == in.Serial { // else the record was committed, and only the end is missing
 		a.tell(Event{Phase: PhaseRecover, Text: fmt.Sprintf("finishing an interrupted apply (%d steps)", len(in.Ops))})
-		failed, configured := a.perform(ctx, in, report)
-		if _, err := a.commit(in, base, failed, configured); err != nil {
+		d, err := a.perform(ctx, in, report)
+		if err != nil {
 			return err
 		}
-		seen := map[pack.Ref]bool{}
-		for _, o := range in.Ops {
-			switch {
-			case seen[o.Ref]:
-			case failed[o.Ref] != nil:
-				recovery.Notes = append(recovery.Notes, fmt.Sprintf("%s: the interrupted %s could not be finished: %v", o.Ref, o.Action, failed[o.Ref]))
-			default:
-				recovery.Finished = append(recovery.Finished, o.Ref)
-			}
-			seen[o.Ref] = true
+		if _, err := a.commit(in, base, d); err != nil {
+			return err
+		}
+		recovery.tell(in, d)
+	}
+	err = a.finish(ctx, in, report)
+	recovery.Notes = append(recovery.Notes, report.Notes...)
+	return err
+}
+
+// tell notes what became of each pack.
+func (r *Recovery) tell(in *intent, d done) {
+	seen := map[pack.Ref]bool{}
+	for _, o := range in.Ops {
+		if seen[o.Ref] {
+			continue
+		}
+		seen[o.Ref] = true
+		if err := d.failed[o.Ref]; err != nil {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: the interrupted %s could not be finished: %v", o.Ref, o.Action, err))
+		} else {
+			r.Finished = append(r.Finished, o.Ref)
 		}
 	}
-	recovery.Notes = append(recovery.Notes, report.Notes...)
-	return a.finish(in, a.existingWorks())
 }
 
 // setAside deals with an intent record that cannot be read: what it staged or

@@ -16,10 +16,21 @@ import (
 	"github.com/packsync/packsync/internal/state"
 )
 
-// Run carries out what was staged. An error means that the run itself could not
-// go on (the intent or the state could not be written); packs that failed are in
-// the report. After the intent is durable, cancelling ctx stops nothing on disk:
-// it only cuts registration short, which is then pending.
+// UnfinishedError says that the run was stopped after its intent was durable: the
+// next apply finishes it. Nothing is lost.
+type UnfinishedError struct{ Err error }
+
+func (e *UnfinishedError) Error() string {
+	return "the apply could not be finished: " + e.Err.Error() + "\nMend the cause and run apply again: it finishes the job first, and nothing is lost."
+}
+
+func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// Run carries out what was staged. The error is an *UnfinishedError if the run
+// was stopped after its intent was durable; any other error means that nothing
+// was changed. Packs that failed are in the report. After the intent is durable,
+// cancelling ctx stops nothing on disk: it only cuts registration short, which is
+// then pending.
 func (a *Applier) Run(ctx context.Context, s *Staged) (*Report, error) {
 	in := a.intend(s)
 	if len(in.Ops) > 0 {
@@ -32,26 +43,33 @@ func (a *Applier) Run(ctx context.Context, s *Staged) (*Report, error) {
 		results[c.Ref] = &PackResult{Ref: c.Ref, Action: c.Action, Before: c.Before, After: c.After}
 	}
 	report := &Report{}
-	failed, configured := a.perform(ctx, in, report)
-	record, err := a.commit(in, s.base, failed, configured)
-	if err != nil {
-		return nil, err
-	}
-	for ref, err := range failed {
-		results[ref].Err = err
-	}
-	for _, c := range s.plan.Changes {
-		results[c.Ref].Changed = failed[c.Ref] == nil
-	}
-	record, err = a.registerAll(ctx, s, record, results, report)
-	if err != nil {
-		return nil, err
-	}
+	record, err := a.runDurable(ctx, s, in, results, report)
 	for _, c := range s.plan.Changes {
 		report.Packs = append(report.Packs, *results[c.Ref])
 	}
 	report.Recorded = record
-	return report, a.finish(in, s.works)
+	if err != nil {
+		return report, &UnfinishedError{Err: err}
+	}
+	return report, nil
+}
+
+// runDurable is the part of Run that the intent record protects.
+func (a *Applier) runDurable(ctx context.Context, s *Staged, in *intent, results map[pack.Ref]*PackResult, report *Report) (*state.Record, error) {
+	done, err := a.perform(ctx, in, report)
+	if err != nil {
+		return nil, err
+	}
+	record, err := a.commit(in, s.base, done)
+	if err != nil {
+		return nil, err
+	}
+	for ref, result := range results {
+		result.Err = done.failed[ref]
+		result.Changed = result.Err == nil
+	}
+	record, err = a.registerAll(ctx, s, record, results, report)
+	return record, errors.Join(err, a.finish(ctx, in, report))
 }
 
 // intend writes down, as data, what Run does and what is recorded afterwards.
@@ -91,44 +109,51 @@ func (a *Applier) recordOf(c plan.Change, before state.Pack, content Content) st
 	return after
 }
 
+// done is what the ops came to.
+type done struct {
+	failed map[pack.Ref]error
+	// configured holds the packs whose config file was swapped, which is true even
+	// of a pack that fails afterwards.
+	configured map[pack.Ref]bool
+}
+
 // perform carries out all ops: first what has to be unregistered, then the swaps
 // in the order of the plan. A pack that fails does not stop the others, but those
-// that depend on it are not touched. configured holds the packs whose config file
-// was swapped, which is true even of a pack that fails afterwards.
-func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (failed map[pack.Ref]error, configured map[pack.Ref]bool) {
-	failed, configured = map[pack.Ref]error{}, map[pack.Ref]bool{}
+// that depend on it are not touched. An error means that a pack is missing and
+// has to be brought back by recovery.
+func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (done, error) {
+	d := done{failed: map[pack.Ref]error{}, configured: map[pack.Ref]bool{}}
 	for _, o := range in.Ops {
 		if o.Unregister {
 			if err := a.unregister(ctx, o, report); err != nil {
-				failed[o.Ref] = err
+				d.failed[o.Ref] = err
 			}
 		}
 	}
-	durable := context.WithoutCancel(ctx)
 	for _, o := range in.Ops {
-		if failed[o.Ref] != nil {
+		if d.failed[o.Ref] != nil {
 			continue
 		}
-		if on, bad := dependsOnFailed(o, in.Records[o.Ref].DependsOn, failed); bad {
-			failed[o.Ref] = fmt.Errorf("not touched, because %s failed and it depends on that", on)
+		if on, bad := dependsOnFailed(o, in.Records[o.Ref].DependsOn, d.failed); bad {
+			d.failed[o.Ref] = fmt.Errorf("not touched, because %s failed and it depends on that", on)
 			continue
 		}
 		phase := PhaseSwap
 		if o.Kind == opTakeAway {
 			phase = PhaseRemove
 		}
-		penned, err := a.do(durable, o)
+		err := a.swap(o)
 		a.tell(Event{Phase: phase, Ref: o.Ref, Text: string(o.Kind), Done: true, Err: err})
+		if errors.Is(err, errHalfway) {
+			return d, fmt.Errorf("%s %s: %w", o.Kind, o.Live, err)
+		}
 		if err != nil {
-			failed[o.Ref] = fmt.Errorf("%s %s: %w", o.Kind, o.Live, err)
+			d.failed[o.Ref] = fmt.Errorf("%s %s: %w", o.Kind, o.Live, err)
 			continue
 		}
-		configured[o.Ref] = configured[o.Ref] || o.Kind == opConfig
-		if penned != "" {
-			report.Notes = append(report.Notes, fmt.Sprintf("%s: what was at %s and not packsync's is now at %s", o.Ref, o.Live, penned))
-		}
+		d.configured[o.Ref] = d.configured[o.Ref] || o.Kind == opConfig
 	}
-	return failed, configured
+	return d, nil
 }
 
 func dependsOnFailed(o op, dependsOn []pack.Ref, failed map[pack.Ref]error) (pack.Ref, bool) {
@@ -165,7 +190,8 @@ func (e *PendingError) Unwrap() error { return e.Err }
 
 // commit makes the directories durable and writes the record: of the packs that
 // worked the new one, of the others the old one.
-func (a *Applier) commit(in *intent, base *state.Record, failed map[pack.Ref]error, configured map[pack.Ref]bool) (*state.Record, error) {
+func (a *Applier) commit(in *intent, base *state.Record, d done) (*state.Record, error) {
+	failed, configured := d.failed, d.configured
 	var dirs []string
 	for _, o := range in.Ops {
 		dirs = append(dirs, filepath.Dir(o.Live))
@@ -173,7 +199,7 @@ func (a *Applier) commit(in *intent, base *state.Record, failed map[pack.Ref]err
 	slices.Sort(dirs)
 	for _, dir := range slices.Compact(dirs) {
 		if err := a.Disk.SyncDir(dir); err != nil {
-			return nil, fmt.Errorf("make the swaps durable: %w (the next apply finishes the job)", err)
+			return nil, fmt.Errorf("make the swaps durable: %w", err)
 		}
 	}
 	record := next(base, in.Name)
@@ -210,7 +236,7 @@ func (a *Applier) write(base, record *state.Record) (*state.Record, error) {
 		return base, nil
 	}
 	if err := a.Store.Write(record); err != nil {
-		return nil, fmt.Errorf("write the record: %w (the next apply finishes the job)", err)
+		return nil, fmt.Errorf("write the record: %w", err)
 	}
 	return record, nil
 }
@@ -262,11 +288,29 @@ func due(types []string, do plan.Work) []string {
 	return do.Register
 }
 
-// finish ends the transaction: the intent goes, then what is left in stage/, then
-// what is too old in keep/.
-func (a *Applier) finish(in *intent, works []string) error {
+// finish ends the transaction: what was displaced is filed away, then the intent
+// goes, then what is left in stage/, then what is too old in keep/. While
+// something displaced is not filed, the intent and stage/ stay: it may be
+// somebody's only copy.
+func (a *Applier) finish(ctx context.Context, in *intent, report *Report) error {
 	if len(in.Ops) == 0 {
 		return nil
+	}
+	var errs []error
+	for _, o := range in.Ops {
+		penned, err := a.fileAway(context.WithoutCancel(ctx), o)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if penned != "" {
+			report.Notes = append(report.Notes, fmt.Sprintf("%s: what was at %s and not packsync's is now at %s", o.Ref, o.Live, penned))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := a.syncFiled(in); err != nil {
+		return err
 	}
 	if err := a.Disk.RemoveAll(a.journalPath(in.Serial)); err != nil {
 		return fmt.Errorf("end the transaction: %w", err)
@@ -274,12 +318,32 @@ func (a *Applier) finish(in *intent, works []string) error {
 	if err := a.Disk.SyncDir(filepath.Join(a.Layout.Work, journalDir)); err != nil {
 		return fmt.Errorf("end the transaction: %w", err)
 	}
-	for _, work := range works {
-		if err := a.Disk.RemoveAll(filepath.Join(work, stageDir)); err != nil {
-			return fmt.Errorf("clean up: %w", err)
-		}
+	if err := a.cleanStages(); err != nil {
+		return err
 	}
 	return a.trim(in)
+}
+
+// syncFiled makes durable where displaced things now are, before the intent that
+// knows of them goes.
+func (a *Applier) syncFiled(in *intent) error {
+	var dirs []string
+	for _, o := range in.Ops {
+		for _, path := range []string{o.Keep, o.Pen} {
+			if there, err := inodeIfThere(path); err != nil {
+				return err
+			} else if there != 0 {
+				dirs = append(dirs, filepath.Dir(path))
+			}
+		}
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if err := a.Disk.SyncDir(dir); err != nil {
+			return fmt.Errorf("make durable what was put away: %w", err)
+		}
+	}
+	return nil
 }
 
 // trim keeps the newest generations of each pack that was touched.

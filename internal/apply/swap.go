@@ -12,17 +12,17 @@ import (
 	"github.com/packsync/packsync/internal/tree"
 )
 
-// do carries out one op, or finishes one that was interrupted anywhere. It
-// returns the path in pen/ if foreign content was displaced.
-func (a *Applier) do(ctx context.Context, o op) (penned string, err error) {
+// errHalfway marks a swap that was stopped between its two steps and could not
+// be taken back: the pack is missing, and only the intent record brings it back.
+var errHalfway = errors.New("stopped halfway through the swap")
+
+// swap carries out one op, or finishes one that was interrupted anywhere. What it
+// displaces waits to be filed away.
+func (a *Applier) swap(o op) error {
 	if o.Kind == opTakeAway {
-		if err := a.moveOut(o); err != nil {
-			return "", err
-		}
-	} else if err := a.swapIn(o); err != nil {
-		return "", err
+		return a.moveOut(o)
 	}
-	return a.fileAway(ctx, o)
+	return a.swapIn(o)
 }
 
 // swapIn makes Staged live, in one step where the file system can.
@@ -55,7 +55,13 @@ func (a *Applier) swapIn(o op) error {
 	if err := a.Disk.MoveNew(o.Live, o.Out); err != nil {
 		return err
 	}
-	return a.Disk.MoveNew(o.Staged, o.Live)
+	if err := a.Disk.MoveNew(o.Staged, o.Live); err != nil {
+		if back := a.Disk.MoveNew(o.Out, o.Live); back != nil {
+			return errors.Join(errHalfway, err, back)
+		}
+		return err
+	}
+	return nil
 }
 
 // moveOut takes Live away, to where it can be looked at.

@@ -36,8 +36,20 @@ type Host struct {
 	Group          string // group of installed files; "" leaves it alone; default st2packs
 	ConfigUser     string // default root
 	ConfigGroup    string // default st2
+	OnDrift        OnDrift
 	Registration   Registration
 }
+
+// OnDrift says what is to happen to a pack or config that a person edited. The
+// zero OnDrift leaves it to the host, and there it means DriftStop.
+type OnDrift string
+
+// The policies.
+const (
+	DriftStop   OnDrift = "stop"
+	DriftRepair OnDrift = "repair"
+	DriftLeave  OnDrift = "leave"
+)
 
 // RegistrationKind tells how StackStorm is told what changed.
 type RegistrationKind string
@@ -108,6 +120,7 @@ type Pack struct {
 	BasePath   string // name of a BasePath
 	Config     *PackConfig
 	Virtualenv bool
+	OnDrift    OnDrift
 	Replace    bool       // an unmanaged directory in the way is replaced, the old one goes to pen/
 	DependsOn  []pack.Ref // sorted
 
@@ -125,7 +138,8 @@ type PackConfig struct {
 	File   string // absolute path of config_file, "" for values
 	Bytes  []byte // content of File
 	// Unknown tells that a value is not known because a variable has none; only
-	// in the partial mode of validate and lock. It is left out of Values.
+	// in the partial mode of validate and lock. In Values it is left
+	// out of a map, and nil in a list.
 	Unknown bool
 	Range   hcl.Range
 }

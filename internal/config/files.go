@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -66,8 +67,20 @@ func (l *loader) parse(src []byte, name string) *hcl.File {
 		return nil
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	l.diags = append(l.diags, diags...)
+	l.diags = append(l.diags, withoutEchoes(diags)...)
 	return file
+}
+
+// withoutEchoes keeps the first of the many reports about one missing quote, which
+// puts all the quotes after it out of step.
+func withoutEchoes(diags hcl.Diagnostics) hcl.Diagnostics {
+	seen := false
+	return slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
+		echo := seen
+		multiLine := d.Summary == "Invalid multi-line string"
+		seen = seen || multiLine
+		return multiLine && echo
+	})
 }
 
 // inputName is how a file is called in diagnostics and Inputs: relative to the

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/Masterminds/semver/v3"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
@@ -32,9 +31,9 @@ func (l *loader) checkVersion(bodies []*hclsyntax.Body) *diag.Diagnostic {
 				l.error(attr.Expr.Range(), "Invalid required_version", "%s.", capital(err.Error()))
 				continue
 			}
-			if version, ok := pack.ParseTagVersion(l.req.Version); ok && !satisfies(constraint, version) {
+			if _, released := pack.ParseTagVersion(l.req.Version); released && !satisfies(constraint, l.req.Version) {
 				return diag.Error(attr.Expr.Range(), "Unsupported packsync version",
-					fmt.Sprintf("This declaration requires packsync %s, and this is packsync %s. Use another version; nothing else in the declaration was looked at.", constraint, version))
+					fmt.Sprintf("This declaration requires packsync %s, and this is packsync %s. Use another version; nothing else in the declaration was looked at.", constraint, l.req.Version))
 			}
 		}
 	}
@@ -43,14 +42,12 @@ func (l *loader) checkVersion(bodies []*hclsyntax.Body) *diag.Diagnostic {
 
 // satisfies lets a pre-release of packsync count as the release that it precedes,
 // unless the constraint speaks of pre-releases itself.
-func satisfies(constraint pack.Constraint, version *semver.Version) bool {
-	if constraint.MatchesVersion(version) {
+func satisfies(constraint pack.Constraint, version string) bool {
+	if constraint.Matches(version) {
 		return true
 	}
-	if version.Prerelease() == "" || strings.Contains(constraint.String(), "-") {
-		return false
-	}
-	return constraint.MatchesVersion(semver.New(version.Major(), version.Minor(), version.Patch(), "", ""))
+	release, _, isPre := strings.Cut(version, "-")
+	return isPre && !strings.Contains(constraint.String(), "-") && constraint.Matches(release)
 }
 
 // single returns the only block of a type that may be written once, over all

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/packsync/packsync/internal/diag"
 )
@@ -103,6 +104,7 @@ type loader struct {
 	vars   map[string]*variable
 	used   map[string]diag.Range // variables that an expression refers to, and where first
 	locals map[string]*local
+	funcs  map[string]function.Function
 	scope  scope
 
 	cfg    Config
@@ -124,12 +126,12 @@ func newLoader(fsys, confined fs.FS, dir string, req Request) *loader {
 
 func (l *loader) load() (*Config, map[string]*hcl.File, diag.List) {
 	bodies := l.parseDeclaration()
+	given := l.givenValues()
+	broken := l.diags.HasErrors()
 	if tooOld := l.checkVersion(bodies); tooOld != nil {
 		return nil, l.files, diag.List{tooOld}
 	}
-	// Where the syntax is broken, everything that follows would be guesswork.
-	given := l.givenValues()
-	if l.diags.HasErrors() {
+	if broken { // everything that follows would be guesswork
 		return l.finish()
 	}
 	l.collect(bodies)

@@ -78,10 +78,8 @@ func (l *loader) resolveLocals() {
 	for name, v := range l.vars {
 		vars[name] = v.value
 	}
-	ctx := &hcl.EvalContext{
-		Variables: map[string]cty.Value{"var": cty.ObjectVal(vars)},
-		Functions: l.functions(),
-	}
+	l.funcs = l.functions()
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{"var": cty.ObjectVal(vars)}, Functions: l.funcs}
 	for _, name := range slices.Sorted(maps.Keys(l.locals)) {
 		l.resolveLocal(l.locals[name], ctx, nil)
 	}

@@ -182,8 +182,24 @@ func (l *loader) decodePack(ref pack.Ref, inner *hclsyntax.Block, s scope) decla
 	d.pack.Config = b.decodeConfig()
 	d.pack.Virtualenv = b.flag("virtualenv", true)
 	d.pack.Replace = b.flag("replace", false)
+	d.pack.OnDrift = b.onDrift()
 	d.needs = l.decodeDependsOn(inner.Body.Attributes["depends_on"])
 	return d
+}
+
+// onDrift reads what is to happen to packs that a person edited.
+func (b block) onDrift() OnDrift {
+	text, ok := b.text("on_drift", textNonEmpty)
+	if !ok {
+		return ""
+	}
+	switch policy := OnDrift(text); policy {
+	case DriftStop, DriftRepair, DriftLeave:
+		return policy
+	}
+	attr := b.body.Attributes["on_drift"]
+	b.l.error(attr.Expr.Range(), "Unknown drift policy", "on_drift is one of \"stop\" (block the plan and show the way out), \"repair\" (put what was edited into pen/ and install the pin again) and \"leave\" (leave the pack alone), not %q.", text)
+	return ""
 }
 
 func (b block) decodeBasePath(p *Pack) {

@@ -42,7 +42,7 @@ func (l *loader) eval(expr hcl.Expression, s scope) cty.Value {
 
 // valueFree lists the summaries of HCL whose details name things, never values.
 var valueFree = []string{
-	"Call to unknown function", "Not enough function arguments", "Too many function arguments", "Unsupported attribute",
+	"Not enough function arguments", "Too many function arguments", "Unsupported attribute",
 	"Variables not allowed", "Function calls not allowed", "Unknown variable", "Attribute redefined", "Invalid expression",
 }
 
@@ -80,18 +80,34 @@ func (l *loader) touchesSecrets(expr hcl.Expression, s scope) bool {
 }
 
 func callsSensitive(expr hcl.Expression) bool {
-	node, ok := expr.(hclsyntax.Node)
-	found := false
-	if ok {
+	return slices.ContainsFunc(functionCalls(expr), func(call *hclsyntax.FunctionCallExpr) bool { return call.Name == "sensitive" })
+}
+
+// functionCalls lists the calls in an expression.
+func functionCalls(expr hcl.Expression) []*hclsyntax.FunctionCallExpr {
+	var calls []*hclsyntax.FunctionCallExpr
+	if node, ok := expr.(hclsyntax.Node); ok {
 		// VisitAll only returns what the callback does.
 		_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
-			if call, isCall := n.(*hclsyntax.FunctionCallExpr); isCall && call.Name == "sensitive" {
-				found = true
+			if call, isCall := n.(*hclsyntax.FunctionCallExpr); isCall {
+				calls = append(calls, call)
 			}
 			return nil
 		})
 	}
-	return found
+	return calls
+}
+
+// checkFunctions reports calls of functions that do not exist.
+func (l *loader) checkFunctions(expr hcl.Expression) bool {
+	ok := true
+	for _, call := range functionCalls(expr) {
+		if _, known := l.funcs[call.Name]; !known {
+			l.error(call.NameRange, "Unknown function", "There is no function %q.%s", call.Name, didYouMean(call.Name, slices.Collect(maps.Keys(l.funcs))))
+			ok = false
+		}
+	}
+	return ok
 }
 
 // attributeName returns NAME of var.NAME or var["NAME"], or "".
@@ -113,7 +129,7 @@ func attributeName(t hcl.Traversal) string {
 // checkReferences reports names that an expression uses but nobody declared. The
 // library would find them too, without knowing what the user may have meant.
 func (l *loader) checkReferences(expr hcl.Expression, s scope) bool {
-	ok := true
+	ok := l.checkFunctions(expr)
 	for _, t := range expr.Variables() {
 		name := attributeName(t)
 		at := t.SourceRange()

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/packsync/packsync/internal/st2/st2test"
+)
+
+// double is the StackStorm test double of a script.
+type double struct {
+	server *st2test.Server
+	stop   func()
+}
+
+// openAPI returns StackStorm's own description of its API, if it is there: then
+// every request of every script is checked against it.
+func openAPI() (*st2test.Validator, error) {
+	dir := os.Getenv("PACKSYNC_SHARED")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared")
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "stackstorm", "openapi.yaml"))
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return st2test.NewValidator(data)
+}
+
+func stackstorm(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: stackstorm KEY")
+	}
+	w := worldOf(ts)
+	if w.double != nil {
+		w.double.stop()
+	}
+	validator, err := openAPI()
+	ts.Check(err)
+	server := st2test.New(st2test.Options{
+		BasePaths: []string{ts.MkAbs("root/packs")}, ConfigsDir: ts.MkAbs("root/configs"), APIKey: args[0], Validator: validator,
+	})
+	url, stop, err := server.Listen()
+	ts.Check(err)
+	w.double = &double{server: server, stop: stop}
+	ts.Defer(stop)
+	ts.Setenv("PACKSYNC_VAR_st2", url)
+}
+
+// calls wants exactly these registrations and unloads since the last look. Polls
+// and read-backs change nothing and are not listed.
+func calls(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: calls WANT…")
+	}
+	d := worldOf(ts).double
+	if d == nil {
+		ts.Fatalf("no StackStorm was started")
+	}
+	if bad := d.server.Violations(); len(bad) > 0 {
+		ts.Fatalf("requests that StackStorm's API does not describe:\n%s", strings.Join(bad, "\n"))
+	}
+	var got []string
+	for _, c := range d.server.Calls() {
+		if c.Method == "GET" {
+			continue
+		}
+		got = append(got, describe(c))
+	}
+	d.server.Forget()
+	if !slices.Equal(got, args) {
+		ts.Fatalf("StackStorm was told %q, want %q", got, args)
+	}
+}
+
+func describe(c st2test.Call) string {
+	var body struct {
+		Packs, Types []string
+		Action       string
+		Parameters   struct{ Packs []string }
+	}
+	if err := json.Unmarshal([]byte(c.Body), &body); err != nil {
+		return c.Method + " " + c.Path
+	}
+	switch {
+	case c.Method == "POST" && c.Path == "/v1/packs/register":
+		return fmt.Sprintf("register %s %s", strings.Join(body.Packs, ","), strings.Join(body.Types, ","))
+	case c.Method == "POST" && c.Path == "/v1/executions" && body.Action == "packs.unload":
+		return "unload " + strings.Join(body.Parameters.Packs, ",")
+	}
+	return c.Method + " " + c.Path
+}

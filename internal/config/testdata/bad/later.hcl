@@ -1,0 +1,63 @@
+# Everything of the design that this version lacks is named, never ignored.
+
+rewrite "https://github.com/" { # ERROR: Not available in this version
+  to = "https://mirror.example.com/"
+}
+
+accept "x" { # ERROR: Not available in this version
+}
+
+auto_approve { # ERROR: Not available in this version
+}
+
+variable "a" {
+  env = "A" # ERROR: Not available in this version
+}
+
+variable "b" {
+  command = ["cat", "/x"] # ERROR: Not available in this version
+}
+
+variable "c" {
+  systemd_credential = "x" # ERROR: Not available in this version
+}
+
+stackstorm {
+  mode        = "group-writable"    # ERROR: Not available in this version
+  keep        = 3                   # ERROR: Not available in this version
+  new_content = "disabled"          # ERROR: Not available in this version
+  conf        = "/etc/st2/st2.conf" # ERROR: Not available in this version
+  version     = "3.8"               # ERROR: Not available in this version
+  python      = "/usr/bin/python3"  # ERROR: Not available in this version
+}
+
+index "acme" {
+  url      = "https://packs.example.com/index.json"
+  optional = true # ERROR: Not available in this version
+}
+
+credentials "git.example.com" {
+  token_env     = "X"          # ERROR: Not available in this version
+  token_command = ["pass", "x"] # ERROR: Not available in this version
+}
+
+pack "aws" {
+  source       = "./aws"
+  virtualenv   = false
+  purge        = true       # ERROR: Not available in this version
+  purge_config = true       # ERROR: Not available in this version
+  protect      = ["a.b"]    # ERROR: Not available in this version
+  new_content  = "disabled" # ERROR: Not available in this version
+  mode         = "st2"      # ERROR: Not available in this version
+
+  limits { # ERROR: Not available in this version
+    files = 10
+  }
+
+  overrides { # ERROR: Not available in this version
+  }
+
+  python { # ERROR: Not available in this version
+    timeout = 5
+  }
+}

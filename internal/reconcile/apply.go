@@ -1,0 +1,174 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/packsync/packsync/internal/apply"
+	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// Applied is what an apply did.
+type Applied struct {
+	*Planned
+	Report      *apply.Report // nil if there was nothing to do or it was not confirmed
+	LockWritten bool
+	Declined    bool // the user did not confirm
+}
+
+// Changed reports whether the apply changed anything.
+func (a *Applied) Changed() bool {
+	return a.LockWritten || a.Report != nil && a.Report.Changed()
+}
+
+// Apply plans and carries the plan out, under the run lock, after finishing what
+// an interrupted apply left. The result is returned together with a
+// *BlockedError, *StaleError or *PartialError; it is nil if there is no plan.
+func Apply(ctx context.Context, opts Options, cb Callbacks) (*Applied, error) {
+	decl, err := Load(opts)
+	if err != nil {
+		return nil, err
+	}
+	w, err := open(opts, cb, decl)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRoot(w.cfg); err != nil {
+		return nil, err
+	}
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if record, err := w.store.Read(); err != nil {
+		return nil, err
+	} else if err := checkName(opts, w.cfg, record); err != nil {
+		return nil, err
+	}
+	applier, err := w.applier()
+	if err != nil {
+		return nil, err
+	}
+	recovery, err := applier.Recover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := w.plan(ctx, decl)
+	if err != nil {
+		return nil, err
+	}
+	planned.Recovered = recovery.Notes
+	for _, ref := range recovery.Finished {
+		planned.Recovered = append(planned.Recovered, fmt.Sprintf("%s: finished what an interrupted apply had begun", ref))
+	}
+	if cb.Planned != nil {
+		cb.Planned(planned)
+	}
+	applied := &Applied{Planned: planned}
+	if err := w.judge(planned); err != nil {
+		return applied, err
+	}
+	if planned.Plan.Empty() {
+		return applied, nil
+	}
+	if cb.Confirm != nil {
+		yes, err := cb.Confirm(planned)
+		if err != nil || !yes {
+			applied.Declined = err == nil
+			return applied, err
+		}
+	}
+	return applied, w.carryOut(ctx, applier, applied)
+}
+
+// carryOut stages, writes the lock, and runs.
+func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *Applied) error {
+	contents, err := applied.contents()
+	if err != nil {
+		return err
+	}
+	staged, err := applier.Stage(ctx, applied.Plan, contents)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return errors.Join(fmt.Errorf("stopped before anything was changed: %w", err), applier.Discard(staged))
+	}
+	if len(applied.Plan.LockChanges) > 0 {
+		if err := lockfile.Write(w.disk(), w.opts.LockFile, applied.Resolved.Lock); err != nil {
+			return errors.Join(fmt.Errorf("write the lock: %w", err), applier.Discard(staged))
+		}
+		applied.LockWritten = true
+	}
+	report, err := applier.Run(ctx, staged)
+	applied.Report = report
+	if err != nil {
+		return err
+	}
+	if report.Failed() {
+		return &PartialError{Report: report}
+	}
+	return nil
+}
+
+// contents gathers what the plan needs to be carried out.
+func (p *Planned) contents() (apply.Content, error) {
+	c := apply.Content{
+		Config: map[pack.Ref][]byte{}, ConfigOnDisk: map[pack.Ref]string{}, Due: map[pack.Ref][]string{}, DependsOn: map[pack.Ref][]pack.Ref{},
+	}
+	byRef := map[pack.Ref]desired{}
+	for _, d := range p.desired {
+		byRef[d.pack.Ref] = d
+		c.DependsOn[d.pack.Ref] = d.pack.DependsOn
+		if d.config != nil {
+			c.Config[d.pack.Ref] = d.config
+		}
+	}
+	for ref, onDisk := range p.Observed.Configs {
+		c.ConfigOnDisk[ref] = p.key.HMAC(onDisk.Bytes)
+	}
+	for _, change := range p.Plan.Changes {
+		d, declared := byRef[change.Ref]
+		if !declared || len(change.Do.Register) == 0 {
+			continue
+		}
+		c.Due[change.Ref] = d.due
+		if d.due == nil && !change.Do.Place {
+			due, err := dueOnDisk(change.After.Path)
+			if err != nil {
+				return c, fmt.Errorf("look at the content of %s: %w", change.Ref, err)
+			}
+			c.Due[change.Ref] = due
+		}
+	}
+	c.Tree = func(ctx context.Context, ref pack.Ref) (tree.Tree, error) {
+		if t, ok := p.trees.trees[ref]; ok {
+			return t, nil
+		}
+		return p.world.tree(ctx, byRef[ref].pin)
+	}
+	return c, nil
+}
+
+func (w *world) applier() (*apply.Applier, error) {
+	key, err := w.store.EnsureKey()
+	if err != nil {
+		return nil, err
+	}
+	client, err := w.client()
+	if err != nil {
+		return nil, err
+	}
+	layout := apply.Layout{
+		Work: w.work, ConfigsDir: w.cfg.Host.ConfigsDir, GID: w.gid(), ConfigUID: w.configUID(), ConfigGID: w.configGID(),
+	}
+	for _, base := range w.cfg.BasePaths {
+		layout.Dirs = append(layout.Dirs, base.Path)
+	}
+	return &apply.Applier{Disk: w.disk(), Store: w.store, Key: key, St2: client, Layout: layout, Now: time.Now, Event: w.cb.Applying}, nil
+}

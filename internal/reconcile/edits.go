@@ -1,0 +1,83 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/packsync/packsync/internal/installed"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// edits tells file by file what differs in an installed pack from what packsync
+// installed. The tree that was installed comes from the cache, or from the
+// directory source if that is still the same; without it the answer is nil, and
+// the drift is only known as such.
+func (p *Planned) edits(ctx context.Context, ref pack.Ref, recorded state.Pack, seen installed.Pack) []string {
+	before, ok := p.installedTree(ctx, ref, recorded)
+	if !ok {
+		return nil
+	}
+	var after tree.Manifest
+	for _, f := range seen.Files {
+		kind := tree.Regular
+		switch {
+		case f.Mode.Type() != 0:
+			kind = tree.Link
+		case f.Mode&0o100 != 0:
+			kind = tree.Executable
+		}
+		after.Files = append(after.Files, tree.FileSum{File: tree.File{Path: f.Path, Kind: kind, Size: f.Size}, Sum: f.Sum})
+	}
+	var out []string
+	for _, d := range tree.Compare(before, after) {
+		switch {
+		case d.Before == nil:
+			out = append(out, "added "+d.Path)
+		case d.After == nil:
+			out = append(out, "deleted "+d.Path)
+		case d.Before.Sum != d.After.Sum:
+			out = append(out, "changed "+d.Path)
+		}
+	}
+	return out
+}
+
+func (p *Planned) installedTree(ctx context.Context, ref pack.Ref, recorded state.Pack) (tree.Manifest, bool) {
+	for _, d := range p.desired {
+		if d.pack.Ref == ref && d.pin.Tree != nil && d.side.Tree == recorded.Tree {
+			m, err := tree.HashOf(d.pin.Tree)
+			return m, err == nil
+		}
+	}
+	if recorded.Commit == "" {
+		return tree.Manifest{}, false
+	}
+	src, err := pack.ParseSource(recorded.Source)
+	if err != nil {
+		return tree.Manifest{}, false
+	}
+	src.Subdir = recorded.Subdir
+	remote, err := p.world.cached.Open(src)
+	if err != nil {
+		return tree.Manifest{}, false
+	}
+	snapshot, err := remote.Fetch(ctx, recorded.Commit, "")
+	if err != nil {
+		return tree.Manifest{}, false
+	}
+	m, err := tree.HashOf(tree.Filter(snapshot.Tree))
+	return m, err == nil && m.Tree() == recorded.Tree
+}
+
+// withHint adds what to do to an error about a source, where that is known.
+func withHint(err error) error {
+	var unreachable *source.UnreachableError
+	if errors.As(err, &unreachable) && unreachable.Hint != "" {
+		return fmt.Errorf("%w\n  %s", err, unreachable.Hint)
+	}
+	return err
+}

@@ -1,0 +1,181 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/installed"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/packconfig"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/state"
+)
+
+// input turns what was read into the plain data that the planner compares.
+func (p *Planned) input(ctx context.Context) (plan.Input, error) {
+	cfg := p.Config
+	in := plan.Input{
+		Name: cfg.Name, Digest: p.desiredDigest(), Registration: cfg.Host.Registration.Kind != config.RegisterNone,
+		LockChanges: lockChanges(p.Resolved), Recorded: map[pack.Ref]plan.Recorded{}, Observed: map[pack.Addr]plan.Seen{},
+		AllowRemovals: p.world.opts.AllowRemovals, Destroy: p.world.opts.Destroy,
+		Target: p.world.opts.Target, Exclude: p.world.opts.Exclude, Parts: map[string]string{},
+	}
+	if err := p.checkTargets(); err != nil {
+		return in, err
+	}
+	for _, base := range cfg.BasePaths {
+		in.BasePaths = append(in.BasePaths, plan.BasePath{Name: base.Name, Path: base.Path})
+	}
+	for ref, recorded := range p.Record.Packs {
+		in.Recorded[ref] = p.recorded(ref, recorded)
+	}
+	for addr, seen := range p.Observed.Packs {
+		in.Observed[addr] = p.seen(ctx, addr, seen)
+	}
+	for _, d := range p.desired {
+		want, err := p.want(d)
+		if err != nil {
+			return in, err
+		}
+		in.Packs = append(in.Packs, want)
+	}
+	if len(p.Unfinished) > 0 {
+		in.Findings = append(in.Findings, pack.Finding{
+			ID: "PS-UNFINISHED", Severity: pack.Warning,
+			Message: fmt.Sprintf("%d interrupted applies are not finished: the next apply finishes them first (%s)", len(p.Unfinished), filepath.Base(p.Unfinished[0])),
+		})
+	}
+	p.parts(in.Parts)
+	return in, nil
+}
+
+func (p *Planned) recorded(ref pack.Ref, r state.Pack) plan.Recorded {
+	base := r.BasePath
+	for _, seen := range p.Observed.Packs {
+		if seen.Addr.Ref == ref && seen.Dir == r.Path {
+			base = seen.Addr.BasePath
+		}
+	}
+	out := plan.Recorded{
+		Side: plan.Side{
+			BasePath: base, Path: r.Path, Source: r.Source, Subdir: r.Subdir, Commit: r.Commit, Tree: r.Tree,
+			Content: r.Content, Version: r.Version, Modes: r.Modes,
+		},
+		DependsOn: r.DependsOn, Registered: r.Registered.Digest, Pending: r.Registered.Pending,
+	}
+	if r.Config != nil && r.Config.Owned {
+		out.Side.Config = r.Config.HMAC
+	}
+	return out
+}
+
+func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) plan.Seen {
+	out := plan.Seen{Path: s.Dir, Link: s.Link, Version: s.Version, Tree: s.Tree, Content: s.Content, Modes: string(s.Modes), OddMode: s.Odd}
+	recorded, managed := p.Record.Packs[addr.Ref]
+	if managed && recorded.Path == s.Dir {
+		if !s.Link && s.Content != recorded.Content {
+			out.Edits = p.edits(ctx, addr.Ref, recorded, s)
+		}
+		if len(out.OddMode) == 0 && s.Content == recorded.Content && s.Tree != recorded.Tree && recorded.Modes == plan.PlacedModes {
+			out.OddMode = []string{"executable bits"}
+		}
+		if recorded.Modes == plan.PlacedModes && s.Modes != installed.ModesPacksync && len(out.OddMode) == 0 {
+			out.OddMode = []string{"modes of all files and directories"}
+		}
+	}
+	if c, ok := p.Observed.Configs[addr.Ref]; ok {
+		out.Config = p.key.HMAC(c.Bytes)
+	}
+	return out
+}
+
+func (p *Planned) want(d desired) (plan.Want, error) {
+	want := plan.Want{
+		Side: d.side, Ref: d.pack.Ref, DependsOn: d.pack.DependsOn, Replace: d.pack.Replace,
+		OnDrift: plan.OnDrift(cmp.Or(d.pack.OnDrift, p.Config.Host.OnDrift)), Findings: p.Resolved.Findings[d.pack.Ref],
+	}
+	if d.pack.Config == nil {
+		return want, nil
+	}
+	onDisk, there := p.Observed.Configs[d.pack.Ref]
+	switch {
+	case !there:
+	case string(onDisk.Bytes) == string(d.config):
+		want.ConfigMatches = true
+	default:
+		changes, err := packconfig.DiffKeys(onDisk.Bytes, d.config)
+		if err != nil {
+			return want, fmt.Errorf("compare the config of %s: %w", d.pack.Ref, err)
+		}
+		for _, c := range changes {
+			want.ConfigKeys = append(want.ConfigKeys, c.String())
+		}
+		want.ConfigMatches = len(changes) == 0 && d.pack.Config.File == ""
+	}
+	return want, nil
+}
+
+// checkTargets refuses names that mean no pack: a typo must not look like
+// "nothing to do".
+func (p *Planned) checkTargets() error {
+	for _, list := range [][]pack.Ref{p.world.opts.Target, p.world.opts.Exclude} {
+		for _, ref := range list {
+			_, managed := p.Record.Packs[ref]
+			if !managed && !slices.ContainsFunc(p.desired, func(d desired) bool { return d.pack.Ref == ref }) {
+				return fmt.Errorf("--target or --exclude names %s, which is neither declared nor managed", ref)
+			}
+		}
+	}
+	return nil
+}
+
+// desiredDigest covers the bytes of the lock as it will stand, of the declaration
+// and the files it names, and the tree hashes of directory sources (design.md 8):
+// no environment, no secret, no host.
+func (p *Planned) desiredDigest() string {
+	parts := []string{"desired", string(p.Resolved.Lock.Bytes())}
+	for _, input := range p.Config.Inputs {
+		parts = append(parts, input.Path, string(input.Bytes))
+	}
+	for _, d := range p.desired {
+		if d.side.Unpinned {
+			parts = append(parts, string(d.pack.Ref), string(d.side.Tree))
+		}
+	}
+	return plan.Digest(parts...)
+}
+
+// parts names the digests of all that the plan rests on, so that a stale plan can
+// say what moved.
+func (p *Planned) parts(into map[string]string) {
+	for _, input := range p.Config.Inputs {
+		into[input.Path] = plan.Digest(string(input.Bytes))
+	}
+	into["the lock"] = plan.Digest(string(p.Lock.Bytes()))
+	into["the record of the last apply"] = plan.Digest(p.Record.Lineage, fmt.Sprint(p.Record.Serial), p.Record.Checksum)
+	for addr, seen := range p.Observed.Packs {
+		if seen.Full {
+			into["pack "+string(addr.Ref)+" on disk ("+seen.Dir+")"] = plan.Digest(string(seen.Tree), string(seen.Modes), strings.Join(seen.Odd, "\n"))
+		}
+	}
+	for ref, c := range p.Observed.Configs {
+		into["the config file of "+string(ref)] = p.key.HMAC(c.Bytes)
+	}
+	for _, d := range p.desired {
+		into["what is declared and locked for "+string(d.pack.Ref)] = plan.Digest(d.side.Path, d.side.Source, string(d.side.Commit), string(d.side.Tree), d.side.Config)
+	}
+}
+
+func digestFinding(want, got string) pack.Finding {
+	return pack.Finding{
+		ID: "PS-DIGEST", Severity: pack.Blocked,
+		Message: fmt.Sprintf("the desired digest is %s, but --expect-digest wants %s: this is not what was reviewed", got, want),
+	}
+}
+
+func compareRefs(a, b pack.Ref) int { return strings.Compare(string(a), string(b)) }

@@ -1,0 +1,75 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/resolve"
+)
+
+// Locked is what Lock found and wrote.
+type Locked struct {
+	Declaration
+	Lock     *lockfile.File // as it stands now
+	Changes  []plan.LockChange
+	Findings map[pack.Ref][]pack.Finding
+	Written  bool
+}
+
+// Lock pins what is missing or no longer satisfies the declaration, drops what
+// nobody needs, and keeps the rest; with opts.Update it moves pins instead. With
+// opts.Locked it writes nothing, and returns a *StaleError together with the
+// result if something would change. It needs no access to the host.
+func Lock(ctx context.Context, opts Options, cb Callbacks) (*Locked, error) {
+	decl, err := Load(opts)
+	if err != nil {
+		return nil, err
+	}
+	w, err := open(opts, cb, decl)
+	if err != nil {
+		return nil, err
+	}
+	mode := resolve.Missing
+	if opts.Update {
+		if err := checkUpdate(opts, decl); err != nil {
+			return nil, err
+		}
+		mode = resolve.Update
+	}
+	p := &Planned{Declaration: decl, world: w}
+	if err := w.resolve(ctx, p, mode); err != nil {
+		return nil, err
+	}
+	locked := &Locked{
+		Declaration: p.Declaration, Lock: p.Resolved.Lock, Changes: lockChanges(p.Resolved), Findings: p.Resolved.Findings,
+	}
+	if opts.Locked && len(locked.Changes) > 0 {
+		return locked, lockStale(locked.Changes, opts.LockFile)
+	}
+	if len(locked.Changes) == 0 || opts.Locked {
+		return locked, nil
+	}
+	if err := lockfile.Write(w.disk(), opts.LockFile, p.Resolved.Lock); err != nil {
+		return locked, fmt.Errorf("write the lock: %w", err)
+	}
+	locked.Written = true
+	return locked, nil
+}
+
+// checkUpdate refuses names that no pack has: a typo must not look like "already
+// up to date".
+func checkUpdate(opts Options, decl Declaration) error {
+	declared := map[pack.Ref]bool{}
+	for _, p := range decl.Config.Packs {
+		declared[p.Ref] = true
+	}
+	for ref := range opts.Packs {
+		if !declared[ref] {
+			return fmt.Errorf("cannot update %s: it is not declared", ref)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/index"
+	"github.com/packsync/packsync/internal/safefs"
+	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/source/dir"
+	"github.com/packsync/packsync/internal/source/gogit"
+	"github.com/packsync/packsync/internal/st2"
+	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/transport"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// open makes the edges of one run: nothing is asked or written yet.
+func open(opts Options, cb Callbacks, decl Declaration) (*world, error) {
+	cfg := decl.Config
+	client, err := transport.New(transport.Options{
+		HTTPProxy: cfg.Network.HTTPProxy, HTTPSProxy: cfg.Network.HTTPSProxy, NoProxy: cfg.Network.NoProxy,
+		CAFile: cfg.Network.CAFile, CAFiles: hostCAFiles(cfg), UserAgent: "packsync/" + opts.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := &world{opts: opts, cb: cb, cfg: cfg, http: client, work: workDir(cfg)}
+	w.store = state.Open(w.work, w.disk())
+	git := gogit.New(gogit.Options{
+		Client: client, Credentials: credentials(cfg), CacheDir: opts.CacheDir, Offline: opts.Offline,
+		AgentSocket: opts.AgentSocket, KnownHosts: opts.KnownHosts,
+	})
+	w.cached = gogit.New(gogit.Options{CacheDir: opts.CacheDir, Offline: true})
+	w.sources = source.ByKind{Git: git, Dir: dir.New(tree.DefaultLimits())}
+	return w, nil
+}
+
+func hostCAFiles(cfg *config.Config) map[string]string {
+	files := map[string]string{}
+	for _, c := range cfg.Credentials {
+		if c.CAFile != "" {
+			files[c.Host] = c.CAFile
+		}
+	}
+	return files
+}
+
+func credentials(cfg *config.Config) []gogit.Credential {
+	var out []gogit.Credential
+	for _, c := range cfg.Credentials {
+		out = append(out, gogit.Credential{
+			Host: c.Host, Username: c.Username, Token: c.Token, TokenFile: c.TokenFile,
+			SSHKeyFile: c.SSHKeyFile, KnownHostsFile: c.KnownHostsFile,
+		})
+	}
+	return out
+}
+
+// lock takes the run lock. A second run waits up to the lock timeout.
+func (w *world) lock(ctx context.Context) (unlock func(), err error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	self := state.Holder{PID: os.Getpid(), Host: host, Command: w.opts.Command, Since: time.Now()}
+	lock, err := w.store.Lock(ctx, self, 0)
+	var locked *state.LockedError
+	if errors.As(err, &locked) && w.opts.LockTimeout > 0 {
+		if w.cb.Waiting != nil {
+			w.cb.Waiting(locked.Holder)
+		}
+		lock, err = w.store.Lock(ctx, self, w.opts.LockTimeout)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Releasing fails only if the process is already losing its descriptors; the
+	// kernel then drops the lock with the process.
+	return func() { _ = lock.Release() }, nil
+}
+
+// client makes the edge to StackStorm that the declaration asks for.
+func (w *world) client() (st2.Client, error) {
+	r := w.cfg.Host.Registration
+	switch r.Kind {
+	case config.RegisterAPI:
+		client := w.http
+		if r.CAFile != "" {
+			var err error
+			n := w.cfg.Network
+			client, err = transport.New(transport.Options{
+				HTTPProxy: n.HTTPProxy, HTTPSProxy: n.HTTPSProxy, NoProxy: n.NoProxy, CAFile: r.CAFile, UserAgent: "packsync/" + w.opts.Version,
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+		return st2.NewAPI(st2.Options{URL: r.URL, APIKey: r.APIKey, Token: r.Token, HTTP: client, Clock: st2.SystemClock()}), nil
+	case config.RegisterCommand:
+		return st2.NewCommand(st2.CommandOptions{Argv: r.Command, ConfigFile: r.ConfigFile}), nil
+	default:
+		return st2.None(), nil
+	}
+}
+
+func (w *world) indexPath() string { return filepath.Join(w.work, "index") }
+
+// lookup is the index as resolve asks for it: read when the first short name has
+// to be looked up, and not before.
+func (w *world) lookup() *index.Lazy {
+	return index.NewLazy(w.cfg.Indexes, index.Options{HTTP: w.http, CacheDir: w.opts.CacheDir, Disk: w.disk(), Offline: w.opts.Offline})
+}
+
+// gid is the group of installed packs; -1 leaves it alone.
+func (w *world) gid() int { return w.group(w.cfg.Host.Group) }
+
+func (w *world) configGID() int { return w.group(w.cfg.Host.ConfigGroup) }
+
+func (w *world) group(name string) int {
+	if name == "" || os.Geteuid() != 0 {
+		return -1
+	}
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return -1
+	}
+	return atoi(g.Gid)
+}
+
+func (w *world) configUID() int {
+	if w.cfg.Host.ConfigUser == "" || os.Geteuid() != 0 {
+		return -1
+	}
+	u, err := user.Lookup(w.cfg.Host.ConfigUser)
+	if err != nil {
+		return -1
+	}
+	return atoi(u.Uid)
+}
+
+func atoi(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// ownershipWarnings says, once each, why owners or groups cannot be set.
+func (w *world) ownershipWarnings() []string {
+	host := w.cfg.Host
+	if os.Geteuid() != 0 {
+		return []string{"not running as root: installed files keep this user's owner and group"}
+	}
+	var out []string
+	for _, name := range []string{host.Group, host.ConfigGroup} {
+		var unknown user.UnknownGroupError
+		if _, err := user.LookupGroup(name); name != "" && errors.As(err, &unknown) {
+			out = append(out, fmt.Sprintf("there is no group %q on this host: files keep root's group", name))
+		}
+	}
+	var unknown user.UnknownUserError
+	if _, err := user.Lookup(host.ConfigUser); host.ConfigUser != "" && errors.As(err, &unknown) {
+		out = append(out, fmt.Sprintf("there is no user %q on this host: config files keep root as their owner", host.ConfigUser))
+	}
+	return out
+}
+
+func (w *world) disk() safefs.Disk {
+	if w.opts.Disk != nil {
+		return w.opts.Disk
+	}
+	return safefs.OS()
+}

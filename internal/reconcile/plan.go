@@ -1,0 +1,173 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/packsync/packsync/internal/apply"
+	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/resolve"
+	"github.com/packsync/packsync/internal/state"
+)
+
+// Plan says what an apply would change. It writes nothing but caches. The plan is
+// returned together with a *BlockedError or *StaleError where Apply would fail
+// with one.
+func Plan(ctx context.Context, opts Options, cb Callbacks) (*Planned, error) {
+	decl, err := Load(opts)
+	if err != nil {
+		return nil, err
+	}
+	w, err := open(opts, cb, decl)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := w.plan(ctx, decl)
+	if err != nil {
+		return planned, err
+	}
+	if cb.Planned != nil {
+		cb.Planned(planned)
+	}
+	return planned, w.judge(planned)
+}
+
+// plan is the common part of Plan and Apply.
+func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
+	if err := checkRoot(w.cfg); err != nil {
+		return nil, err
+	}
+	record, err := w.store.Read()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkName(w.opts, w.cfg, record); err != nil {
+		return nil, err
+	}
+	p := &Planned{Declaration: decl, Record: record, world: w, trees: &treeCache{trees: map[ref]treeOf{}}}
+	if p.Unfinished, err = apply.Unfinished(w.work); err != nil {
+		return nil, err
+	}
+	if p.key, err = w.digestKey(); err != nil {
+		return nil, err
+	}
+	if err := w.resolve(ctx, p, resolve.Missing); err != nil {
+		return nil, err
+	}
+	if err := w.desire(p); err != nil {
+		return nil, err
+	}
+	if err := w.observe(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := w.fetch(ctx, p); err != nil {
+		return nil, err
+	}
+	input, err := p.input(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.Plan = plan.Compute(input)
+	return p, nil
+}
+
+// resolve reads the lock and finds what it lacks.
+func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) error {
+	lock, diags := lockfile.Read(w.opts.LockFile)
+	if diags.HasErrors() {
+		return &DeclarationError{Diagnostics: diags, Files: p.Files}
+	}
+	p.Lock = lock
+	if w.opts.Destroy { // the lock stays as it is, for the next apply
+		p.Resolved = &resolve.Result{Lock: lock}
+		return nil
+	}
+	result, diags := resolve.Resolve(ctx, resolve.Request{
+		Packs: w.declared(), Lock: lock, Mode: mode, Update: w.opts.Packs,
+		LockDir: w.lockDir(), Parallel: w.opts.Parallel, Event: w.cb.Resolving,
+	}, w.sources, w.lookup())
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("resolve: %w", err)
+	}
+	if diags.HasErrors() {
+		return &DeclarationError{Diagnostics: diags, Files: p.Files}
+	}
+	p.Resolved = result
+	p.Warnings = append(p.Warnings, diags...)
+	p.Warnings = append(p.Warnings, result.Warnings...)
+	return nil
+}
+
+// judge says whether the plan may be carried out: not stale, not blocked.
+func (w *world) judge(p *Planned) error {
+	if w.opts.Locked && len(p.Plan.LockChanges) > 0 {
+		return lockStale(p.Plan.LockChanges, w.opts.LockFile)
+	}
+	if saved := w.opts.Saved; saved != nil && saved.PlanDigest != p.Plan.PlanDigest {
+		moved := plan.Moved(saved, p.Plan)
+		if len(moved) == 0 {
+			moved = []string{"the flags or variables of this run differ from those of the saved plan"}
+		}
+		return &StaleError{Summary: "the saved plan is stale", Moved: moved, Advice: "Make a new plan and review it."}
+	}
+	if want := w.opts.ExpectDigest; want != "" && want != p.Plan.Digest {
+		return &BlockedError{Findings: []finding{digestFinding(want, p.Plan.Digest)}}
+	}
+	if blocked := p.Plan.Blocked(); len(blocked) > 0 {
+		return &BlockedError{Findings: blocked}
+	}
+	return nil
+}
+
+func lockStale(changes []plan.LockChange, path string) error {
+	var moved []string
+	for _, c := range changes {
+		moved = append(moved, fmt.Sprintf("%s: %s (%s)", c.Ref, c.Kind, c.Reason))
+	}
+	return &StaleError{
+		Summary: "the lock " + path + " does not fit the declaration, and --locked or --frozen forbids to change it",
+		Moved:   moved, Advice: "Run packsync lock, review the difference, and commit the lock.",
+	}
+}
+
+// digestKey returns the key of this root. A root that packsync never touched has
+// none: then a throw-away key serves, since there is no record to compare with.
+func (w *world) digestKey() (state.Key, error) {
+	if w.opts.ForSaving {
+		return w.store.EnsureKey()
+	}
+	key, err := w.store.Key()
+	if errors.Is(err, state.ErrNoKey) && errors.Is(err, fs.ErrNotExist) {
+		return state.NewKey(), nil
+	}
+	return key, err
+}
+
+// lockChanges turns what resolve found into what the plan shows.
+func lockChanges(result *resolve.Result) []plan.LockChange {
+	out := make([]plan.LockChange, 0, len(result.Changes))
+	for _, c := range result.Changes {
+		out = append(out, plan.LockChange{
+			Ref: c.Ref, Kind: string(c.Kind), Before: describeEntry(c.Before), After: describeEntry(c.After), Reason: c.Reason,
+		})
+	}
+	slices.SortFunc(out, func(a, b plan.LockChange) int { return compareRefs(a.Ref, b.Ref) })
+	return out
+}
+
+func describeEntry(e *lockfile.Entry) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.Commit == "":
+		return e.Source
+	case e.Version == "":
+		return e.Commit.Short()
+	default:
+		return e.Version + " (" + e.Commit.Short() + ")"
+	}
+}

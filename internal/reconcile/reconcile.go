@@ -1,0 +1,262 @@
+// Package reconcile is the one pipeline from a declaration to an installed
+// system: Plan, Apply and Lock each read top to bottom, one call after the other,
+// nothing calling back up (design.md 5).
+//
+// It is not for flags, printing or exit codes (packages cli and view), and it
+// decides nothing itself: resolve and plan do.
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/packsync/packsync/internal/apply"
+	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/installed"
+	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/resolve"
+	"github.com/packsync/packsync/internal/safefs"
+	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// Options is what one run is asked to do.
+type Options struct {
+	Config   config.Request
+	LockFile string // absolute
+	CacheDir string // absolute; "" keeps nothing
+	// AgentSocket and KnownHosts are the user's own ways into ssh hosts that no
+	// credentials block names.
+	AgentSocket string
+	KnownHosts  []string
+	Command     string // for the holder line of the run lock
+	Version     string // of packsync
+
+	Update    bool              // resolve again instead of keeping pins
+	Packs     map[pack.Ref]bool // with Update: only these; nil means all
+	Locked    bool              // a lock change is an error
+	Offline   bool              // no network
+	Parallel  int               // remotes asked at once; 0 means the default
+	ForSaving bool              // the plan is to be saved: digests must be keyed durably
+
+	Target        []pack.Ref
+	Exclude       []pack.Ref
+	AllowRemovals int // -1: none given
+	Destroy       bool
+	TakeOver      bool // accept a root that another declaration manages
+	LockTimeout   time.Duration
+	ExpectDigest  string     // "" accepts any
+	Saved         *plan.Plan // nil: no saved plan
+
+	Disk safefs.Disk // nil: the disk of this host; tests stop it at chosen steps
+}
+
+// Callbacks let the caller watch and confirm. Each may be nil.
+type Callbacks struct {
+	// Resolving, Fetching and Applying observe; they cannot influence the run.
+	Resolving func(resolve.Event)
+	Fetching  func(Fetch)
+	Applying  func(apply.Event)
+	// Waiting is told once if another run holds the lock and this one waits.
+	Waiting func(state.Holder)
+	// Planned is shown every plan before anything is done about it.
+	Planned func(*Planned)
+	// Confirm is asked before a plan that changes something is carried out.
+	Confirm func(*Planned) (bool, error)
+}
+
+// Fetch tells how far the fetch of one pack is.
+type Fetch struct {
+	Ref  pack.Ref
+	Done bool
+	Err  error
+}
+
+// Planned is a plan and everything it was made from.
+type Planned struct {
+	Declaration
+	Plan       *plan.Plan
+	Lock       *lockfile.File // as it is
+	Resolved   *resolve.Result
+	Record     *state.Record
+	Observed   *installed.Observed
+	Unfinished []string // intent records of interrupted applies
+	Recovered  []string // sentences: what this run finished or found damaged
+
+	world   *world
+	key     state.Key
+	desired []desired
+	trees   *treeCache
+}
+
+// Declaration is what packs.hcl says.
+type Declaration struct {
+	Config   *config.Config
+	Files    diag.Files
+	Warnings diag.List
+}
+
+// DeclarationError holds the mistakes in the user's files.
+type DeclarationError struct {
+	Diagnostics diag.List
+	Files       diag.Files
+}
+
+func (e *DeclarationError) Error() string { return e.Diagnostics.Error() }
+
+// StaleError says that a saved plan, a lock or a root does not fit: exit 4.
+type StaleError struct {
+	Summary string
+	Moved   []string
+	Advice  string
+}
+
+func (e *StaleError) Error() string {
+	text := e.Summary
+	if len(e.Moved) > 0 {
+		text += ":\n  " + strings.Join(e.Moved, "\n  ")
+	}
+	if e.Advice != "" {
+		text += "\n" + e.Advice
+	}
+	return text
+}
+
+// BlockedError says that the plan must not be carried out: exit 3.
+type BlockedError struct {
+	Findings []pack.Finding
+}
+
+func (e *BlockedError) Error() string {
+	if len(e.Findings) == 1 {
+		return "the plan is blocked: " + e.Findings[0].Message
+	}
+	return fmt.Sprintf("the plan is blocked for %d reasons", len(e.Findings))
+}
+
+// PartialError says that some packs failed, or that their registration is
+// pending: exit 6.
+type PartialError struct{ Report *apply.Report }
+
+func (e *PartialError) Error() string {
+	failed, pending := 0, 0
+	for _, p := range e.Report.Packs {
+		switch {
+		case len(p.Pending) > 0:
+			pending++
+		case p.Err != nil:
+			failed++
+		}
+	}
+	switch {
+	case failed == 0:
+		return fmt.Sprintf("StackStorm could not be told about %s: registration is pending; run apply again when StackStorm answers", packsWord(pending))
+	case pending == 0:
+		return packsWord(failed) + " failed: mend the cause and run apply again"
+	default:
+		return fmt.Sprintf("%s failed, and registration is pending for %s: mend the cause and run apply again", packsWord(failed), packsWord(pending))
+	}
+}
+
+func packsWord(n int) string {
+	if n == 1 {
+		return "1 pack"
+	}
+	return fmt.Sprintf("%d packs", n)
+}
+
+// Load reads the declaration. The error is a *DeclarationError.
+func Load(opts Options) (Declaration, error) {
+	cfg, files, diags := config.Load(opts.Config)
+	if diags.HasErrors() {
+		return Declaration{Files: files}, &DeclarationError{Diagnostics: diags, Files: files}
+	}
+	return Declaration{Config: cfg, Files: files, Warnings: diags}, nil
+}
+
+// world is the outside as one run sees it.
+type world struct {
+	opts    Options
+	cb      Callbacks
+	cfg     *config.Config
+	http    *http.Client
+	sources source.Opener
+	cached  source.Opener // git sources without the network
+	store   *state.Store
+	work    string
+}
+
+func workDir(cfg *config.Config) string { return filepath.Join(cfg.Host.Root, ".packsync") }
+
+// checkRoot refuses a root that is not there: packsync never makes one.
+func checkRoot(cfg *config.Config) error {
+	info, err := os.Stat(cfg.Host.Root)
+	switch {
+	case os.IsNotExist(err):
+		return fmt.Errorf("the StackStorm root %s does not exist: packsync never makes it; is StackStorm installed on this host? Otherwise set root in the stackstorm block", cfg.Host.Root)
+	case err != nil:
+		return fmt.Errorf("look at the StackStorm root: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("the StackStorm root %s is not a directory: set root in the stackstorm block", cfg.Host.Root)
+	}
+	return nil
+}
+
+// checkName refuses a root that another declaration manages.
+func checkName(opts Options, cfg *config.Config, record *state.Record) error {
+	if record.Serial == 0 || record.Name == cfg.Name || opts.TakeOver {
+		return nil
+	}
+	return &StaleError{
+		Summary: fmt.Sprintf("%s is managed by the declaration %q, and this one is %q", cfg.Host.Root, record.Name, cfg.Name),
+		Advice:  "Use the right declaration, or hand the root over to this one with --take-over.",
+	}
+}
+
+// treeCache keeps fetched trees for the stage, up to a limit: what does not fit is
+// read from the cache on disk again.
+type treeCache struct {
+	trees map[pack.Ref]tree.Tree
+	bytes int64
+}
+
+const treeCacheBytes = 32 << 20
+
+func (c *treeCache) add(ref pack.Ref, t tree.Tree) {
+	var size int64
+	for _, f := range t.Files() {
+		size += f.Size
+	}
+	if c.bytes+size <= treeCacheBytes {
+		c.trees[ref], c.bytes = t, c.bytes+size
+	}
+}
+
+// tree brings the tree of a pin: kept from planning, from the cache, or from its
+// source.
+func (w *world) tree(ctx context.Context, pin resolve.Pin) (tree.Tree, error) {
+	if pin.Tree != nil {
+		return pin.Tree, nil
+	}
+	remote, err := w.sources.Open(pin.Source)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := remote.Fetch(ctx, pin.Entry.Commit, pin.Entry.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := tree.Check(snapshot.Tree, tree.DefaultLimits()); err != nil {
+		return nil, err
+	}
+	return tree.Filter(snapshot.Tree), nil
+}
