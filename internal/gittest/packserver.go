@@ -2,6 +2,7 @@ package gittest
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 type PackServer struct {
 	Refs map[string]string // full name → id; HEAD is refs/heads/main
 	Pack func() []byte     // the answer to every want
+	Tail []byte            // follows Pack again and again, without end; nil for an end
 }
 
 // ServeHTTP implements http.Handler.
@@ -25,15 +27,28 @@ func (s *PackServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/git-upload-pack"):
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 		_, _ = w.Write([]byte("00000008NAK\n"))
-		for pack := s.Pack(); len(pack) > 0; {
-			n := min(len(pack), 65515)
-			_, _ = fmt.Fprintf(w, "%04x\x01%s", n+5, pack[:n])
-			pack = pack[n:]
+		_ = send(w, s.Pack())
+		for s.Tail != nil {
+			if err := send(w, s.Tail); err != nil {
+				return
+			}
 		}
 		_, _ = w.Write([]byte("0000"))
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// send writes data on the side band for packfiles.
+func send(w io.Writer, data []byte) error {
+	for len(data) > 0 {
+		n := min(len(data), 65515)
+		if _, err := fmt.Fprintf(w, "%04x\x01%s", n+5, data[:n]); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
 }
 
 func (s *PackServer) advertisement() []byte {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,7 +58,7 @@ func (c packCache) read(commit pack.Commit, limit int64) ([]byte, error) {
 
 // write keeps a packfile. It is not made durable: a file that a power cut tore
 // is found out when it is read, and fetched again.
-func (c packCache) write(commit pack.Commit, data []byte) (err error) {
+func (c packCache) write(commit pack.Commit, data io.WriterTo) (err error) {
 	if c.dir == "" {
 		return nil
 	}
@@ -69,7 +70,7 @@ func (c packCache) write(commit pack.Commit, data []byte) (err error) {
 	if err != nil {
 		return fmt.Errorf("write cache: %w", err)
 	}
-	_, err = f.Write(data)
+	_, err = data.WriteTo(f)
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), name)
 	}

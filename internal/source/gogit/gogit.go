@@ -54,7 +54,6 @@ type Phase string
 const (
 	Asking    Phase = "asking"    // the server was asked
 	Receiving Phase = "receiving" // Bytes have arrived; the total is not known
-	Reading   Phase = "reading"   // all Bytes are here and are verified
 	Fetched   Phase = "fetched"   // done
 	Cached    Phase = "cached"    // done, without the server
 	Uncached  Phase = "uncached"  // done, but Err kept the commit from the cache
@@ -109,6 +108,12 @@ func (l Limits) orDefault() Limits {
 		}
 	}
 	return l
+}
+
+// packBytes bounds a packfile. Content that does not compress is hardly larger
+// in it, so that one which goes on and on is no packfile of allowed content.
+func (l Limits) packBytes() int64 {
+	return min(l.PackBytes, l.DecodedBytes+l.DecodedBytes/16+1<<20)
 }
 
 // history returns the limits for a packfile that holds all commits.

@@ -1,14 +1,17 @@
 package gogit_test
 
 import (
-	"context"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,7 +71,6 @@ func TestGiants(t *testing.T) {
 		t.Run(animal.Name, func(t *testing.T) {
 			data := animal.Pack()
 			animal.Objects = gittest.Objects{} // they are large
-			runtime.GC()
 			server := serve(t, animal.Commit.String(), func() []byte { return data })
 			judge(t, animal, server.URL+"/zoo", gogit.Options{Client: client(t, transport.Options{})})
 		})
@@ -79,15 +81,9 @@ func judge(t *testing.T, animal gittest.Animal, url string, opts gogit.Options) 
 	t.Helper()
 	opts.CacheDir = filepath.Join(t.TempDir(), "cache")
 	commit := pack.Commit(animal.Commit.String())
-	used := peakMemory()
-	start := time.Now()
+	end := spend(t)
 	_, err := fetchFrom(t, gogit.New(opts), url, commit, "refs/heads/main")
-	if took := time.Since(start); took > patience {
-		t.Errorf("it took %v", took)
-	}
-	if grown := used(); grown > appetite {
-		t.Errorf("it took %d MB of memory", grown>>20)
-	}
+	end()
 	if animal.Rule == "" {
 		if err != nil {
 			t.Errorf("it is not installed: %v", err)
@@ -120,13 +116,16 @@ func judge(t *testing.T, animal gittest.Animal, url string, opts gogit.Options) 
 	}
 }
 
-// peakMemory returns a function that tells how far the heap grew at most, as
-// seen by samples.
-func peakMemory() func() uint64 {
+// spend returns a function that fails the test if more time or memory was taken
+// than there is patience and appetite for. Time is that of the processor, so that
+// a busy machine does not matter.
+func spend(t *testing.T) (end func()) {
+	t.Helper()
+	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
-	ctx, stop := context.WithCancel(context.Background())
-	peak := make(chan uint64)
+	start := processorTime(t)
+	done, peak := make(chan struct{}), make(chan uint64)
 	go func() {
 		most := uint64(0)
 		ticker := time.NewTicker(5 * time.Millisecond)
@@ -137,16 +136,31 @@ func peakMemory() func() uint64 {
 				var now runtime.MemStats
 				runtime.ReadMemStats(&now)
 				most = max(most, now.HeapAlloc)
-			case <-ctx.Done():
+			case <-done:
 				peak <- most
 				return
 			}
 		}
 	}()
-	return func() uint64 {
-		stop()
-		return max(<-peak, before.HeapAlloc) - before.HeapAlloc
+	return func() {
+		t.Helper()
+		close(done)
+		if most := <-peak; most > before.HeapAlloc+appetite {
+			t.Errorf("it took %d MB of memory", (most-before.HeapAlloc)>>20)
+		}
+		if took := processorTime(t) - start; took > patience {
+			t.Errorf("it took %v", took)
+		}
 	}
+}
+
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // The packs below are no repository's: they lie about themselves.
@@ -167,7 +181,7 @@ func TestHostilePacks(t *testing.T) {
 			var p gittest.PackWriter
 			p.AddDeclared(3, nil, []byte("x"), 60<<20)
 			return p.Bytes()
-		}, "ends early"},
+		}, "has 1 bytes instead of 62914560"},
 		{"inflates to more than it declares", func() []byte {
 			var p gittest.PackWriter
 			p.AddDeclared(3, nil, zeros, 10)
@@ -248,18 +262,55 @@ func TestHostilePacks(t *testing.T) {
 			data := c.pack()
 			server := serve(t, id, func() []byte { return data })
 			opener := gogit.New(gogit.Options{Client: client(t, transport.Options{}), Clock: &fakeClock{}})
-			runtime.GC()
-			used := peakMemory()
-			start := time.Now()
+			end := spend(t)
 			_, err := fetchFrom(t, opener, server.URL+"/x", pack.Commit(id), "")
-			if took := time.Since(start); took > patience {
-				t.Errorf("it took %v", took)
-			}
-			if grown := used(); grown > appetite {
-				t.Errorf("it took %d MB of memory", grown>>20)
-			}
+			end()
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+// TestEndlessAnswers: a server that never stops is stopped.
+func TestEndlessAnswers(t *testing.T) {
+	var good gittest.Objects
+	commit := good.Commit(good.Tree(gittest.Entry{Mode: "100644", Name: "pack.yaml", ID: good.Blob("x")}), "Good").String()
+	whole := good.Pack()
+	// A deflate stream of empty blocks takes in bytes for ever and gives none.
+	var open gittest.PackWriter
+	open.Add(3, nil, []byte("x"))
+	begun := open.BytesClaiming(2)
+	begun = append(begun[:len(begun)-20], 0xbf, 0x01, 0x78, 0x9c) // a blob of 31 bytes, zlib header
+
+	for _, c := range []struct {
+		name  string
+		pack  []byte
+		tail  []byte
+		bound int64
+		want  string
+	}{
+		{"noise", nil, []byte(strings.Repeat("noise ", 5000)), 0, "damaged packfile"},
+		{"after the end", whole, make([]byte, 30_000), 8 << 20, "larger than what is allowed"},
+		{"empty blocks", begun, bytes.Repeat([]byte{0, 0, 0, 0xff, 0xff}, 6000), 8 << 20, "larger than what is allowed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := gittest.StartHandler(&gittest.PackServer{
+				Refs: map[string]string{"refs/heads/main": commit}, Pack: func() []byte { return c.pack }, Tail: c.tail,
+			}, false)
+			t.Cleanup(server.Close)
+			cache := filepath.Join(t.TempDir(), "cache")
+			opener := gogit.New(gogit.Options{
+				Client: client(t, transport.Options{}), Clock: &fakeClock{}, CacheDir: cache, Limits: gogit.Limits{PackBytes: c.bound},
+			})
+			end := spend(t)
+			_, err := fetchFrom(t, opener, server.URL+"/x", pack.Commit(commit), "")
+			end()
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want %q in it", err, c.want)
+			}
+			if _, err := os.Stat(cache); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("something was left in the cache (%v)", err)
 			}
 		})
 	}

@@ -180,7 +180,7 @@ func TestDecodeAsGoGit(t *testing.T) {
 			if err := packfile.UpdateObjectStorage(oracle, bytes.NewReader(data)); err != nil {
 				t.Fatal(err)
 			}
-			got, err := decode(t.Context(), data, DefaultLimits())
+			got, err := decode(t.Context(), bytes.NewReader(data), DefaultLimits())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -225,7 +225,7 @@ func FuzzDecode(f *testing.F) {
 	limits := DefaultLimits()
 	limits.ObjectBytes, limits.DecodedBytes, limits.Objects = 1<<20, 4<<20, 1000
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := decode(t.Context(), data, limits)
+		got, err := decode(t.Context(), bytes.NewReader(data), limits)
 		if err != nil {
 			return
 		}
@@ -299,7 +299,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := decode(b.Context(), data, DefaultLimits()); err != nil {
+			if _, err := decode(b.Context(), bytes.NewReader(data), DefaultLimits()); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -98,7 +98,7 @@ func (b *localBackend) advertised(ctx context.Context) (*advertised, error) {
 	return repo.advertised(ctx)
 }
 
-func (b *localBackend) commitPack(ctx context.Context, commit plumbing.Hash, _ string) ([]byte, error) {
+func (b *localBackend) commitPack(ctx context.Context, commit plumbing.Hash, _ string) (*packed, error) {
 	repo, err := b.open()
 	if err != nil {
 		return nil, err
@@ -106,11 +106,7 @@ func (b *localBackend) commitPack(ctx context.Context, commit plumbing.Hash, _ s
 	if _, _, err := repo.size(commit); errors.Is(err, errNoObject) {
 		return nil, errGone
 	}
-	ids, err := closure(ctx, repo, commit, b.limits)
-	if err != nil {
-		return nil, err
-	}
-	return encode(repo, ids)
+	return extract(ctx, repo, commit, b.limits)
 }
 
 func (b *localBackend) history(context.Context) (objects, error) { return b.open() }

@@ -47,16 +47,16 @@ func (b *networkBackend) advertised(ctx context.Context) (a *advertised, err err
 
 // commitPack goes down the ladder: the bare commit, the ref that names it, all of
 // the repository.
-func (b *networkBackend) commitPack(ctx context.Context, commit plumbing.Hash, ref string) (data []byte, err error) {
+func (b *networkBackend) commitPack(ctx context.Context, commit plumbing.Hash, ref string) (p *packed, err error) {
 	if b.direct {
 		// One request where the server plays along. Over HTTP git checks what is
 		// reachable, not what was advertised, so that most servers do.
 		err = b.with(ctx, func(s session) error {
-			data, err = b.receive(ctx, s, nil, 1, commit)
+			p, err = b.receive(ctx, s, nil, 1, commit)
 			return err
 		})
 		if err == nil || !worthAsking(err) {
-			return data, err
+			return p, err
 		}
 	}
 	var adv *packp.AdvRefs
@@ -73,11 +73,11 @@ func (b *networkBackend) commitPack(ctx context.Context, commit plumbing.Hash, r
 		if !named {
 			want = commit
 		}
-		data, err = b.receive(ctx, s, adv, 1, want)
+		p, err = b.receive(ctx, s, adv, 1, want)
 		return err
 	})
-	if data != nil || err != nil && !refusesWant(err) {
-		return data, err
+	if p != nil || err != nil && !refusesWant(err) {
+		return p, err
 	}
 	return b.fromHistory(ctx, commit, ref, offer)
 }
@@ -101,7 +101,7 @@ func worthAsking(err error) bool {
 
 // fromHistory fetches everything and picks the commit. It is the last resort: a
 // server that gives only tips, and a pin that is no tip (any more).
-func (b *networkBackend) fromHistory(ctx context.Context, commit plumbing.Hash, ref string, offer *advertised) ([]byte, error) {
+func (b *networkBackend) fromHistory(ctx context.Context, commit plumbing.Hash, ref string, offer *advertised) (*packed, error) {
 	gone := errGone
 	if now, ok := offer.commit(ref); ok && now != commit {
 		gone = fmt.Errorf("%w; %s now names %s", errGone, ref, now)
@@ -116,18 +116,14 @@ func (b *networkBackend) fromHistory(ctx context.Context, commit plumbing.Hash, 
 	if _, _, err := all.size(commit); err != nil {
 		return nil, gone
 	}
-	ids, err := closure(ctx, all, commit, b.remote.opener.opts.Limits)
-	if err != nil {
-		return nil, err
-	}
-	return encode(all, ids)
+	return extract(ctx, all, commit, b.remote.opener.opts.Limits)
 }
 
 // errNoCommits reports an empty repository.
 var errNoCommits = errors.New("the repository is empty")
 
 func (b *networkBackend) history(ctx context.Context) (objects, error) {
-	var data []byte
+	var p *packed
 	err := b.with(ctx, func(s session) error {
 		adv, err := s.advertise(ctx)
 		if err != nil {
@@ -137,18 +133,22 @@ func (b *networkBackend) history(ctx context.Context) (objects, error) {
 		if len(wants) == 0 {
 			return errNoCommits
 		}
-		data, err = b.receive(ctx, s, adv, 0, wants...)
+		p, err = b.receive(ctx, s, adv, 0, wants...)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return decode(ctx, data, b.remote.opener.opts.Limits.history())
+	return p, nil
 }
 
 // receive asks for objects and reads the packfile that comes. adv is nil if none
 // was read. depth 0 means all history.
-func (b *networkBackend) receive(ctx context.Context, s session, adv *packp.AdvRefs, depth int, wants ...plumbing.Hash) ([]byte, error) {
+func (b *networkBackend) receive(ctx context.Context, s session, adv *packp.AdvRefs, depth int, wants ...plumbing.Hash) (*packed, error) {
+	limits := b.remote.opener.opts.Limits
+	if depth == 0 {
+		limits = limits.history()
+	}
 	req, err := requestFor(depth, wants...)
 	if err != nil {
 		return nil, err
@@ -160,21 +160,15 @@ func (b *networkBackend) receive(ctx context.Context, s session, adv *packp.AdvR
 	if err != nil {
 		return nil, err
 	}
-	counted := &countingReader{
-		Reader: &boundedReader{r: r, left: b.remote.opener.opts.Limits.PackBytes, what: "its packfile"},
-		tell:   func(n int64) { b.remote.tell(Event{Phase: Receiving, Bytes: n}) },
+	counted := &countingReader{Reader: r, tell: func(n int64) { b.remote.tell(Event{Phase: Receiving, Bytes: n}) }}
+	p, err := decode(ctx, counted, limits)
+	if err != nil && counted.seen == 0 && errors.Is(err, errTruncated) {
+		err = errEmptyAnswer
 	}
-	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(counted); err != nil {
-		return nil, errors.Join(err, r.Close())
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, err
 	}
-	if err := r.Close(); err != nil {
-		return nil, fmt.Errorf("end answer: %w", err)
-	}
-	if buf.Len() == 0 {
-		return nil, errEmptyAnswer
-	}
-	return buf.Bytes(), nil
+	return p, nil
 }
 
 // countingReader tells how many bytes came, every quarter of a megabyte.
@@ -191,6 +185,19 @@ func (c *countingReader) Read(p []byte) (int, error) {
 		c.tell(c.seen)
 	}
 	return n, err
+}
+
+// extract makes the packfile of one commit out of a larger store.
+func extract(ctx context.Context, o objects, commit plumbing.Hash, l Limits) (*packed, error) {
+	ids, err := closure(ctx, o, commit, l)
+	if err != nil {
+		return nil, err
+	}
+	data, err := encode(o, ids)
+	if err != nil {
+		return nil, err
+	}
+	return decode(ctx, bytes.NewReader(data), l)
 }
 
 // encode makes a packfile of objects, without deltas.

@@ -472,7 +472,7 @@ func TestProgressIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := fmt.Sprint(phases), "[asking reading fetched cached]"; got != want {
+	if got, want := fmt.Sprint(phases), "[asking fetched cached]"; got != want {
 		t.Errorf("phases are %v, want %v", got, want)
 	}
 }

@@ -1,7 +1,6 @@
 package gogit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +40,7 @@ type objects interface {
 // the id of each object, which is recomputed (with sha1cd, which knows collision
 // attacks). Safe for concurrent use.
 type packed struct {
-	data []byte
+	data *chunks
 	list []packedObject
 	byID map[plumbing.Hash]int32
 	kept *cache.BufferLRU
@@ -55,41 +54,68 @@ type packedObject struct {
 	size   int64
 }
 
-// decode reads and verifies a packfile within bounds. Sizes are judged where
-// they are declared, before memory is taken.
-func decode(ctx context.Context, data []byte, l Limits) (*packed, error) {
+// decode reads and verifies a packfile within bounds, as it arrives: what is
+// wrong ends it at once, and sizes are judged where they are declared, before
+// memory is taken.
+func decode(ctx context.Context, r io.Reader, l Limits) (*packed, error) {
+	data := &chunks{}
+	in := &notingReader{r: &boundedReader{r: r, left: l.packBytes(), what: "its packfile"}}
 	d := decoder{
 		limits:   l,
-		scanner:  packfile.NewScanner(bytes.NewReader(data)),
-		packed:   &packed{data: data, kept: cache.NewBufferLRU(keptBytes)},
+		scanner:  packfile.NewScanner(io.TeeReader(in, data)),
+		packed:   &packed{data: data, kept: cache.NewBufferLRU(keptBytes), byID: map[plumbing.Hash]int32{}},
 		byOffset: map[int64]int32{},
 	}
+	if err := d.all(ctx); err != nil {
+		// How the stream ended says more than what the scanner made of it.
+		if in.end != nil && !errors.Is(in.end, io.EOF) {
+			return nil, in.end
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	// Read to the end, so that a connection can be used again.
+	if _, err := io.Copy(data, in); err != nil {
+		return nil, err
+	}
+	return d.packed, d.checkEnd()
+}
+
+// all reads from the header to the trailer.
+func (d *decoder) all(ctx context.Context) error {
 	_, count, err := d.scanner.Header()
 	if err != nil {
-		return nil, packError(err)
+		return packError(err)
 	}
-	if int64(count) > l.Objects {
-		return nil, limitError("it has %d git objects, %d are allowed", count, l.Objects)
+	if int64(count) > d.limits.Objects {
+		return limitError("it has %d git objects, %d are allowed", count, d.limits.Objects)
 	}
-	// A count is free to claim; an object takes at least nine bytes.
-	room := min(int(count), len(data)/9+1)
-	d.packed.list = make([]packedObject, 0, room)
-	d.packed.byID = make(map[plumbing.Hash]int32, room)
 	for range count {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		if err := d.next(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := d.resolveWaiting(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := d.scanner.Checksum(); err != nil {
-		return nil, packError(err)
+	if d.trailer, err = d.scanner.Checksum(); err != nil {
+		return packError(err)
 	}
-	return d.packed, nil
+	return nil
+}
+
+// checkEnd makes sure that nothing follows the trailer.
+func (d *decoder) checkEnd() error {
+	var last plumbing.Hash
+	if _, err := d.data.ReadAt(last[:], d.data.size-int64(len(last))); err != nil || last != d.trailer {
+		return errors.New("damaged packfile: something follows its end")
+	}
+	return nil
 }
 
 type decoder struct {
@@ -99,6 +125,7 @@ type decoder struct {
 	byOffset map[int64]int32
 	total    int64 // bytes of content decoded so far
 	waiting  []waitingDelta
+	trailer  plumbing.Hash
 }
 
 // waitingDelta is a delta whose base stands later in the pack. git does not
@@ -117,11 +144,7 @@ func (d *decoder) next() error {
 	if err := d.admit(h.Length); err != nil {
 		return err
 	}
-	// Deflate makes at most 1032 bytes of one: more is a lie about the size.
-	if h.Length > (int64(len(d.data))-h.Offset)*1032 {
-		return errTruncated
-	}
-	w := &fixedWriter{buf: make([]byte, 0, h.Length)}
+	w := newFixedWriter(h.Length)
 	if _, _, err := d.scanner.NextObject(w); err != nil {
 		return packError(err)
 	}
@@ -290,12 +313,12 @@ func (p *packed) content(index int32) ([]byte, error) {
 
 // inflate returns what is stored for an object: its content or its delta.
 func (p *packed) inflate(index int32) ([]byte, error) {
-	scanner := packfile.NewScanner(bytes.NewReader(p.data))
+	scanner := packfile.NewScanner(io.NewSectionReader(p.data, 0, p.data.size))
 	h, err := scanner.SeekObjectHeader(p.list[index].offset)
 	if err != nil {
 		return nil, packError(err)
 	}
-	w := &fixedWriter{buf: make([]byte, 0, h.Length)}
+	w := newFixedWriter(h.Length)
 	if _, _, err := scanner.NextObject(w); err != nil {
 		return nil, packError(err)
 	}
@@ -337,12 +360,73 @@ func (p *packed) withPrefix(digits string) ([]plumbing.Hash, error) {
 	return found, nil
 }
 
-// fixedWriter collects what is written; the scanner stops at the declared size.
-type fixedWriter struct{ buf []byte }
+// fixedWriter collects an object; the scanner stops at the size that was
+// declared. A size is free to claim, so memory for more than a megabyte is taken
+// once a megabyte is there.
+type fixedWriter struct {
+	buf  []byte
+	size int64
+}
+
+func newFixedWriter(size int64) *fixedWriter {
+	return &fixedWriter{buf: make([]byte, 0, min(size, 1<<20)), size: size}
+}
 
 func (w *fixedWriter) Write(p []byte) (int, error) {
+	if len(w.buf)+len(p) > cap(w.buf) {
+		w.buf = append(make([]byte, 0, max(w.size, int64(len(w.buf)+len(p)))), w.buf...)
+	}
 	w.buf = append(w.buf, p...)
 	return len(p), nil
+}
+
+// chunks is a growing sequence of bytes that is never copied as it grows.
+type chunks struct {
+	list [][]byte // all but the last are full: chunkSize bytes
+	size int64
+}
+
+const chunkSize = 1 << 18
+
+func (c *chunks) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		last := len(c.list) - 1
+		if last < 0 || len(c.list[last]) == chunkSize {
+			c.list = append(c.list, nil)
+			last++
+		}
+		n := min(chunkSize-len(c.list[last]), len(rest))
+		c.list[last] = append(c.list[last], rest[:n]...)
+		c.size += int64(n)
+		rest = rest[n:]
+	}
+	return len(p), nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (c *chunks) ReadAt(p []byte, at int64) (n int, err error) {
+	if at < 0 {
+		return 0, errors.New("read before the beginning")
+	}
+	for n < len(p) {
+		if at >= c.size {
+			return n, io.EOF
+		}
+		copied := copy(p[n:], c.list[at/chunkSize][at%chunkSize:])
+		n, at = n+copied, at+int64(copied)
+	}
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo.
+func (c *chunks) WriteTo(w io.Writer) (total int64, err error) {
+	for _, chunk := range c.list {
+		n, err := w.Write(chunk)
+		if total += int64(n); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
 }
 
 // packError translates an error of go-git's scanner.

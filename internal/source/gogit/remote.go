@@ -1,6 +1,7 @@
 package gogit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +18,10 @@ import (
 // directory.
 type backend interface {
 	advertised(ctx context.Context) (*advertised, error)
-	// commitPack brings a packfile with the objects of one commit. ref helps with
+	// commitPack brings the objects of one commit. ref helps with
 	// servers that give no bare commits. The error wraps errGone if the
 	// repository does not have the commit.
-	commitPack(ctx context.Context, commit plumbing.Hash, ref string) ([]byte, error)
+	commitPack(ctx context.Context, commit plumbing.Hash, ref string) (*packed, error)
 	// history gives access to all commits that branches and tags reach.
 	history(ctx context.Context) (objects, error)
 	// isLocal reports that no network is used.
@@ -141,7 +142,10 @@ func (r *remote) fromCache(ctx context.Context, commit pack.Commit) (*source.Sna
 	if data == nil || err != nil {
 		return nil, err
 	}
-	p, err := r.verify(ctx, data, commit)
+	p, err := decode(ctx, bytes.NewReader(data), r.opener.opts.Limits)
+	if err == nil {
+		err = holds(p, commit)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -155,14 +159,11 @@ func (r *remote) fromCache(ctx context.Context, commit pack.Commit) (*source.Sna
 func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string) (*source.Snapshot, error) {
 	r.tell(Event{Commit: commit, Phase: Asking})
 	var p *packed
-	err := transport.Retry(ctx, r.opener.opts.Clock, func(ctx context.Context) error {
-		data, err := r.backend.commitPack(ctx, commitHash(commit), ref)
-		if err != nil {
+	err := transport.Retry(ctx, r.opener.opts.Clock, func(ctx context.Context) (err error) {
+		if p, err = r.backend.commitPack(ctx, commitHash(commit), ref); err != nil {
 			return err
 		}
-		r.tell(Event{Commit: commit, Phase: Reading, Bytes: int64(len(data))})
-		p, err = r.verify(ctx, data, commit)
-		return err
+		return holds(p, commit)
 	})
 	switch {
 	case errors.Is(err, errGone):
@@ -176,7 +177,7 @@ func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string
 	}
 	// Only what was read whole is kept. A cache that cannot be written is told,
 	// not an error: the commit is here.
-	done := Event{Commit: commit, Phase: Fetched, Bytes: int64(len(p.data))}
+	done := Event{Commit: commit, Phase: Fetched, Bytes: p.data.size}
 	if err := r.opener.cache.write(commit, p.data); err != nil {
 		done.Phase, done.Err = Uncached, err
 	}
@@ -184,20 +185,16 @@ func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string
 	return snapshot, nil
 }
 
-// verify decodes a packfile and makes sure that it holds the commit.
-func (r *remote) verify(ctx context.Context, data []byte, commit pack.Commit) (*packed, error) {
-	p, err := decode(ctx, data, r.opener.opts.Limits)
-	if err != nil {
-		return nil, err
-	}
+// holds makes sure that a packfile has the commit.
+func holds(p *packed, commit pack.Commit) error {
 	index, err := p.find(commitHash(commit))
 	if err != nil {
-		return nil, fmt.Errorf("the packfile does not hold the commit: %w", err)
+		return fmt.Errorf("the packfile does not hold the commit: %w", err)
 	}
 	if kind := p.list[index].kind; kind != plumbing.CommitObject {
-		return nil, fmt.Errorf("%s is a %s, not a commit", commit, kind)
+		return fmt.Errorf("%s is a %s, not a commit", commit, kind)
 	}
-	return p, nil
+	return nil
 }
 
 // snapshot reads, checks and filters the tree of a commit.
