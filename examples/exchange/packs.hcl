@@ -45,7 +45,7 @@ pack "jira" {
     url         = "https://jira.example.com"
     auth_method = "basic"
     username    = "st2"
-    password    = var.jira_password                           # written to the file, never shown
+    password    = var.jira_password                            # written to the file, never shown
     oauth_token = "{{ st2kv.system.jira_token | decrypt_kv }}" # StackStorm's own, passed through
   }
 }
