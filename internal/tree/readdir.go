@@ -154,12 +154,15 @@ func readBelow(root int, f File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var content []byte
+	content, err := readIn(dir, f)
+	return content, errors.Join(err, unix.Close(dir))
+}
+
+// readIn reads one listed file in its own directory, which is open.
+func readIn(dir int, f File) ([]byte, error) {
 	name := f.Path[strings.LastIndexByte(f.Path, '/')+1:]
 	if f.Kind == Link {
-		content, err = readLinkAt(dir, name)
-	} else {
-		content, err = readAt(dir, name, f.Size)
+		return readLinkAt(dir, name)
 	}
-	return content, errors.Join(err, unix.Close(dir))
+	return readAt(dir, name, f.Size)
 }

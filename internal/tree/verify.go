@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -46,16 +45,9 @@ func verify(ctx context.Context, root int, dir string, want Manifest) error {
 		return err
 	}
 	l.tidy()
-	got := make([]FileSum, len(l.files))
-	for i, f := range l.files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		content, err := readBelow(root, f)
-		if err != nil {
-			return &os.PathError{Op: "read back", Path: dir + "/" + f.Path, Err: err}
-		}
-		got[i] = FileSum{File: f, Sum: sha256.Sum256(content)}
+	got, err := l.read(ctx, root)
+	if err != nil {
+		return err
 	}
 	mismatch := &MismatchError{Dir: dir}
 	for _, d := range Compare(want, Manifest{Files: got}) {
@@ -68,6 +60,42 @@ func verify(ctx context.Context, root int, dir string, want Manifest) error {
 		return mismatch
 	}
 	return nil
+}
+
+// read hashes the listed files. Files of one directory mostly follow each other,
+// so the directory stays open between them.
+func (l *lister) read(ctx context.Context, root int) (sums []FileSum, err error) {
+	at, open := "", -1
+	defer func() {
+		if open >= 0 {
+			err = errors.Join(err, unix.Close(open))
+		}
+	}()
+	sums = make([]FileSum, len(l.files))
+	for i, f := range l.files {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if dir := parent(f.Path); open < 0 || dir != at {
+			next, err := openBelow(root, dir)
+			if err != nil {
+				return nil, l.pathError("open directory", dir, err)
+			}
+			if open >= 0 {
+				err = unix.Close(open)
+			}
+			at, open = dir, next
+			if err != nil {
+				return nil, l.pathError("close directory", dir, err)
+			}
+		}
+		content, err := readIn(open, f)
+		if err != nil {
+			return nil, l.pathError("read back", f.Path, err)
+		}
+		sums[i] = FileSum{File: f, Sum: sha256.Sum256(content)}
+	}
+	return sums, nil
 }
 
 // Difference is one file in which two manifests differ. A nil side does not have
