@@ -11,7 +11,9 @@ import (
 )
 
 // story is what the demo shows, in order.
-func story() []step {
+func story() []step { return slices.Concat(install(), drift(), update(), removal()) }
+
+func install() []step {
 	return []step{
 		{
 			title: "Check the declaration",
@@ -48,6 +50,11 @@ func story() []step {
 			says:  []string{"Nothing to do"},
 			then:  (*world).nothingHappened,
 		},
+	}
+}
+
+func drift() []step {
+	return []step{
 		{
 			title: "Somebody edits an installed pack",
 			tale:  "What is on disk is no longer what packsync wrote: that is drift. It stops there, with exit code 3, and says the ways out.",
@@ -69,6 +76,11 @@ func story() []step {
 				return errors.Join(w.installedSays("packs/weather/actions/report.sh", "weather 1.1.0"), w.penHolds("sunny"))
 			},
 		},
+	}
+}
+
+func update() []step {
+	return []step{
 		{
 			title: "Upstream releases 1.2.0",
 			tale:  "The pin decides, so nothing moves until somebody moves the pin. update does; review its diff like code.",
@@ -97,6 +109,11 @@ func story() []step {
 			exit:  4,
 			then:  (*world).untouched,
 		},
+	}
+}
+
+func removal() []step {
+	return []step{
 		{
 			title: "Remove a pack",
 			tale:  "greeter is no longer declared. StackStorm forgets it first, then its directory goes.",
