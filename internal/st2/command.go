@@ -129,7 +129,7 @@ func lastWords(stderr string) string {
 	if len(lines) == 0 {
 		return "it said nothing on stderr"
 	}
-	return shorten(strings.Join(lines[max(0, len(lines)-5):], "\n"))
+	return shorten(hideValues(strings.Join(lines[max(0, len(lines)-5):], "\n")))
 }
 
 // shorten keeps the beginning of a long reason: the rest is Python's view of the

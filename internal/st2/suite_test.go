@@ -42,3 +42,5 @@ func TestCommandPassesTheSuite(t *testing.T) {
 func TestNonePassesTheSuite(t *testing.T) {
 	st2test.RunSuite(t, func(*testing.T, st2test.World) st2.Client { return st2.None() })
 }
+
+func packRef(text string) pack.Ref { return pack.Ref(text) }

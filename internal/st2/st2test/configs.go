@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/packsync/packsync/internal/pyyaml"
 )
@@ -182,7 +183,8 @@ func (s *Server) configs(r *http.Request, collection, pack string) reply {
 	}
 	switch {
 	case pack == "":
-		return reply{status: http.StatusOK, body: shown}
+		header := map[string]string{"X-Limit": "100", "X-Total-Count": strconv.Itoa(len(shown))}
+		return reply{status: http.StatusOK, body: shown, header: header}
 	case len(shown) == 0:
 		return fault(http.StatusNotFound, "Unable to identify resource with pack_ref \"%s\".", pack)
 	}

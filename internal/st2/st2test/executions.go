@@ -44,7 +44,10 @@ func (e *execution) show() doc {
 		d["end_timestamp"] = "2026-11-23T19:04:05.824016Z"
 		d["elapsed_seconds"] = 3.2
 	}
-	if e.result != nil {
+	switch {
+	case e.status == "canceled":
+		d["result"] = doc{"message": "Action canceled by user.", "user": "root"}
+	case e.result != nil:
 		d["result"], d["result_size"] = e.result, 1601
 	}
 	return d

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Fault is something that goes wrong with chosen requests. Exactly one of
-// Status, Hang and Cut says what.
+// Fault is something that goes wrong with chosen requests. At most one of
+// Status, Hang and Cut says what; without one the request is answered well.
 type Fault struct {
 	Method string // "" for any
 	Path   string // how the path begins, e.g. /v1/packs/register; "" for any

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -79,6 +80,42 @@ func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.violations)
+}
+
+// Refs returns the refs of what is registered in a collection of the API
+// ("packs", "actions", "rules", "actionalias", "policies", "triggertypes",
+// "sensortypes"), sorted, and for "configs" and "config_schemas" their packs.
+func (s *Server) Refs(collection string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var refs []string
+	for _, d := range s.store.rows[collection] {
+		ref := d.text("ref")
+		if ref == "" {
+			ref = d.text("pack")
+		}
+		refs = append(refs, ref)
+	}
+	slices.Sort(refs)
+	return refs
+}
+
+// Version returns the version of a registered pack, "" if it is not registered.
+func (s *Server) Version(ref string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.store.find("packs", ref).text("version")
+}
+
+// Config returns the registered config of a pack as StackStorm holds it, secrets
+// included; nil if there is none.
+func (s *Server) Config(ref string) map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.byPack("configs", ref); d != nil {
+		return maps.Clone(mapping(d["values"]))
+	}
+	return nil
 }
 
 // SetEngine stops StackStorm's workflow engine or starts it. Executions wait
