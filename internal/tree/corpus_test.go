@@ -75,6 +75,9 @@ func TestRealPacksPassAndComeBackAsTheyWere(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		if len(tr.Files()) > 300 {
+			continue // writing thousands of files tells nothing more
+		}
 		dir := privateDir(t)
 		m := write(t, dir, tr)
 		if err := tree.Verify(t.Context(), dir, m); err != nil {
