@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -67,20 +66,37 @@ func (l *loader) parse(src []byte, name string) *hcl.File {
 		return nil
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	l.diags = append(l.diags, withoutEchoes(diags)...)
+	l.diags = append(l.diags, syntaxErrors(diags)...)
 	return file
 }
 
-// withoutEchoes keeps the first of the many reports about one missing quote, which
-// puts all the quotes after it out of step.
-func withoutEchoes(diags hcl.Diagnostics) hcl.Diagnostics {
+// syntaxDetails replaces details that quote the file: what is quoted may be a
+// secret, above all where a missing quote makes texts look like names.
+var syntaxDetails = map[string]string{
+	"Attribute redefined":              "This argument was set before in the same block. Each argument may be set only once.",
+	"Argument definition required":     "A block on a single line can contain only one argument, set with an equals sign. Write nested blocks, and several arguments, on lines of their own.",
+	"Invalid legacy index syntax":      "Write an index in brackets: list[0].",
+	"Invalid template control keyword": "After %{ a template keyword is needed: if, else, endif, for, endfor. A literal %{ in a text is written %%{.",
+}
+
+// syntaxErrors are the errors of the parser, without the values in them, and
+// without the many reports that follow from one missing quote.
+func syntaxErrors(diags hcl.Diagnostics) hcl.Diagnostics {
+	var out hcl.Diagnostics
 	seen := false
-	return slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
-		echo := seen
+	for _, d := range diags {
 		multiLine := d.Summary == "Invalid multi-line string"
+		if multiLine && seen {
+			continue
+		}
 		seen = seen || multiLine
-		return multiLine && echo
-	})
+		plain := diag.Diagnostic{Severity: d.Severity, Summary: d.Summary, Detail: d.Detail, Subject: d.Subject, Context: d.Context}
+		if detail, replaced := syntaxDetails[d.Summary]; replaced {
+			plain.Detail = detail
+		}
+		out = append(out, &plain)
+	}
+	return out
 }
 
 // inputName is how a file is called in diagnostics and Inputs: relative to the

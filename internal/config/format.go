@@ -18,7 +18,7 @@ func Format(src []byte, filename string) ([]byte, diag.List) {
 		return nil, diag.List{tooDeep(filename)}
 	}
 	if _, diags := hclsyntax.ParseConfig(src, filename, hcl.InitialPos); diags.HasErrors() {
-		return nil, withoutEchoes(diags)
+		return nil, syntaxErrors(diags)
 	}
 	out := hclwrite.Format(src)
 	// The library aligns comments in one pass and arguments in another, so that a

@@ -150,7 +150,7 @@ func (l *loader) checkReferences(expr hcl.Expression, s scope) bool {
 			l.error(at, "Reference not allowed here", "pack.NAME can be used only in depends_on. A pack has no values that others could read.")
 			ok = false
 		default:
-			l.error(at, "Unknown reference", "There is nothing called %q. References begin with var or local, or with each in a pack with for_each.%s", root, l.suggestReference(root))
+			l.reportUnknownRoot(at, root, s)
 			ok = false
 		}
 	}
@@ -173,18 +173,27 @@ func (l *loader) checkReference(at diag.Range, root, name, kind string, known bo
 	return false
 }
 
-// suggestReference helps with a forgotten or misspelt var. or local.
-func (l *loader) suggestReference(root string) string {
+// reportUnknownRoot helps with a forgotten or misspelt var. or local. Where there
+// are secrets, the name may be one that lacks its quotes or holds a ${ by
+// accident: it is not repeated unless it is nearly var or local.
+func (l *loader) reportUnknownRoot(at diag.Range, root string, s scope) {
+	const rule = "References begin with var or local, or with each in a pack with for_each."
+	hint := didYouMean(root, []string{"var", "local", "each"})
 	switch {
 	case l.vars[root] != nil:
-		return fmt.Sprintf(" Did you mean var.%s?", root)
+		hint = fmt.Sprintf(" Did you mean var.%s?", root)
 	case l.locals[root] != nil:
-		return fmt.Sprintf(" Did you mean local.%s?", root)
+		hint = fmt.Sprintf(" Did you mean local.%s?", root)
 	}
-	if hint := didYouMean(root, []string{"var", "local", "each"}); hint != "" {
-		return hint
+	const quotes = "A text needs double quotes, and a literal ${ in it is written $${."
+	switch {
+	case hint != "":
+		l.error(at, "Unknown reference", "There is nothing called %q. %s%s", root, rule, hint)
+	case s.secret:
+		l.error(at, "Unknown reference", "There is nothing of this name. %s %s", rule, quotes)
+	default:
+		l.error(at, "Unknown reference", "There is nothing called %q. %s %s", root, rule, quotes)
 	}
-	return " A text needs double quotes."
 }
 
 // withoutValue lists the variables that make an expression unknown, through

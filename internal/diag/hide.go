@@ -19,13 +19,13 @@ const hidden = "(hidden)"
 var shownArguments = map[string][]string{
 	"packsync":   {"required_version", "name"},
 	"variable":   {"type", "description", "sensitive", "file", "default"}, // default: see hideDefaults
-	"stackstorm": {"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group"},
+	"stackstorm": {"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift"},
 	"base_path":  {"path"},
 	"index":      {"url"},
 	"network":    {"http_proxy", "https_proxy", "no_proxy", "ca_file"},
 	"pack": {
 		"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config_file",
-		"virtualenv", "replace", "depends_on", "for_each", "ref",
+		"virtualenv", "replace", "on_drift", "depends_on", "for_each", "ref",
 	},
 }
 
@@ -120,9 +120,7 @@ func (w *walker) body(block string, top bool) {
 				continue // one too many: we are outside of everything, where nothing is shown
 			}
 			if hideDefault {
-				for _, t := range defaults {
-					w.hide(t)
-				}
+				w.hideExpression(defaults)
 			}
 			return
 		case hclsyntax.TokenComment:
@@ -132,12 +130,12 @@ func (w *walker) body(block string, top bool) {
 			name := string(w.tokens[w.at].Bytes)
 			w.at++
 			if w.peek() == hclsyntax.TokenEqual {
-				literals := w.argument(block, name)
-				if block == "variable" && !w.source.broken {
-					hideDefault = hideDefault || makesSensitive(name, literals)
+				expression := w.argument(block, name)
+				if block == "variable" {
+					hideDefault = hideDefault || makesSensitive(name, expression)
 				}
 				if name == "default" {
-					defaults = append(defaults, literals...)
+					defaults = append(defaults, expression...)
 				}
 				continue
 			}
@@ -150,9 +148,9 @@ func (w *walker) body(block string, top bool) {
 
 // makesSensitive tells whether an argument of a variable block says, or may have
 // been meant to say, that its default is a secret.
-func makesSensitive(name string, literals []hclsyntax.Token) bool {
+func makesSensitive(name string, expression []hclsyntax.Token) bool {
 	if name == "sensitive" {
-		return len(literals) != 1 || string(literals[0].Bytes) != "false"
+		return len(expression) != 1 || string(expression[0].Bytes) != "false"
 	}
 	return name == "file" || !slices.Contains(shownArguments["variable"], name)
 }
@@ -184,67 +182,145 @@ func (w *walker) header(name string, top bool, start int) {
 }
 
 // argument reads "= expression" up to the end of its line, hides what must not
-// be shown, and returns its literals.
+// be shown, and returns the tokens of the expression.
 func (w *walker) argument(block, name string) []hclsyntax.Token {
 	shown := slices.Contains(shownArguments[block], name) || block == "locals"
 	if w.source.broken && (block == "locals" || slices.Contains(inDoubt, name)) {
 		shown = false
 	}
-	equals := w.tokens[w.at]
+	start := w.at
+	w.skipExpression()
+	expression := w.tokens[start+1 : w.at]
 	var literals []hclsyntax.Token
+	var text strings.Builder
+	for _, t := range expression {
+		if isLiteral(t) {
+			literals = append(literals, t)
+			text.Write(t.Bytes)
+		}
+	}
+	switch {
+	case !shown || mayCarryCredential(text.String()):
+		w.hideExpression(expression)
+	case w.source.broken: // only the first line can be trusted to belong to it
+		for _, t := range literals {
+			if t.Range.Start.Line > w.tokens[start].Range.Start.Line {
+				w.hide(t)
+			}
+		}
+		equals := w.tokens[start].Range.Start.Byte
+		line, _, _ := bytes.Cut(w.source.bytes[equals:], []byte("\n"))
+		w.source.safe = append(w.source.safe, mask{start: w.lineStart(equals), end: equals + len(line)})
+	}
+	return expression
+}
+
+// skipExpression goes to the line break, brace or end of file after an expression
+// and hides the comments in it.
+func (w *walker) skipExpression() {
 	depth := 0
 	w.at++
 	for ; w.peek() != hclsyntax.TokenEOF; w.at++ {
 		t := w.tokens[w.at]
 		switch t.Type {
-		case hclsyntax.TokenNewline, hclsyntax.TokenComment, hclsyntax.TokenCBrace:
-			if t.Type == hclsyntax.TokenComment {
-				w.hide(t)
+		case hclsyntax.TokenComment:
+			w.hide(t)
+			if depth == 0 && bytes.HasSuffix(t.Bytes, []byte("\n")) {
+				return
 			}
-			if depth == 0 && (t.Type != hclsyntax.TokenComment || bytes.HasSuffix(t.Bytes, []byte("\n"))) {
-				w.finish(literals, shown, equals)
-				return literals
+		case hclsyntax.TokenNewline:
+			if depth == 0 {
+				return
 			}
-			if t.Type == hclsyntax.TokenCBrace {
-				depth--
+		case hclsyntax.TokenCBrace:
+			if depth == 0 {
+				return
 			}
+			depth--
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc,
 			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
 			depth++
 		case hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
 			depth = max(depth-1, 0)
-		case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenNumberLit:
-			literals = append(literals, t)
-		case hclsyntax.TokenIdent:
-			if text := string(t.Bytes); text == "true" || text == "false" {
-				literals = append(literals, t)
-			}
 		}
 	}
-	w.finish(literals, shown, equals)
-	return literals
 }
 
-// finish hides the literals of an argument that must not be shown. In a broken
-// file only its first line can be trusted to belong to it.
-func (w *walker) finish(literals []hclsyntax.Token, shown bool, equals hclsyntax.Token) {
-	var text strings.Builder
-	for _, t := range literals {
-		text.Write(t.Bytes)
+func isLiteral(t hclsyntax.Token) bool {
+	switch t.Type {
+	case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenNumberLit:
+		return true
+	case hclsyntax.TokenIdent:
+		return string(t.Bytes) == "true" || string(t.Bytes) == "false"
 	}
-	if mayCarryCredential(text.String()) {
-		shown = false
-	}
-	for _, t := range literals {
-		if !shown || w.source.broken && t.Range.Start.Line > equals.Range.Start.Line {
+	return false
+}
+
+// references are the words that an expression without secrets may begin with.
+var references = []string{"var", "local", "each", "pack", "null", "for", "in", "if"}
+
+// hideExpression hides all of an expression that may be a secret: whole texts with
+// their ${…}, which a password may contain by accident, and names that are no
+// reference, which may be a text without its quotes.
+func (w *walker) hideExpression(tokens []hclsyntax.Token) {
+	for i := 0; i < len(tokens); i++ {
+		t := tokens[i]
+		switch {
+		case t.Type == hclsyntax.TokenOQuote:
+			i = w.hideBetween(tokens, i, hclsyntax.TokenOQuote, hclsyntax.TokenCQuote)
+		case t.Type == hclsyntax.TokenOHeredoc:
+			i = w.hideBetween(tokens, i, hclsyntax.TokenOHeredoc, hclsyntax.TokenCHeredoc)
+		case isLiteral(t):
 			w.hide(t)
+		case t.Type == hclsyntax.TokenIdent:
+			i = w.hideName(tokens, i)
 		}
 	}
-	if shown && w.source.broken {
-		line, _, _ := bytes.Cut(w.source.bytes[equals.Range.Start.Byte:], []byte("\n"))
-		start := w.lineStart(equals.Range.Start.Byte)
-		w.source.safe = append(w.source.safe, mask{start: start, end: equals.Range.Start.Byte + len(line)})
+}
+
+// hideBetween hides a text between its quotes and returns where the last one is.
+func (w *walker) hideBetween(tokens []hclsyntax.Token, i int, opener, closer hclsyntax.TokenType) int {
+	start, depth := tokens[i].Range.End.Byte, 0
+	for ; i < len(tokens); i++ {
+		switch tokens[i].Type {
+		case opener:
+			depth++
+		case closer:
+			depth--
+		}
+		if depth == 0 {
+			break
+		}
 	}
+	end := len(w.source.bytes)
+	if i < len(tokens) {
+		end = tokens[i].Range.Start.Byte
+	} else if len(tokens) > 0 {
+		end = tokens[len(tokens)-1].Range.End.Byte
+	}
+	if end > start {
+		w.source.masks = append(w.source.masks, mask{start: start, end: end})
+	}
+	return i
+}
+
+// hideName hides a name and what is chained to it by dots, unless it is a
+// reference, a function or a key; it returns where the last of it is.
+func (w *walker) hideName(tokens []hclsyntax.Token, i int) int {
+	last := i
+	for last+2 < len(tokens) && tokens[last+1].Type == hclsyntax.TokenDot {
+		last += 2
+	}
+	next := hclsyntax.TokenEOF
+	if last+1 < len(tokens) {
+		next = tokens[last+1].Type
+	}
+	known := slices.Contains(references, string(tokens[i].Bytes)) ||
+		last == i && (next == hclsyntax.TokenOParen || next == hclsyntax.TokenEqual || next == hclsyntax.TokenColon)
+	if !known {
+		w.source.masks = append(w.source.masks, mask{start: tokens[i].Range.Start.Byte, end: tokens[last].Range.End.Byte})
+	}
+	return last
 }
 
 // lineStart returns where the line of an offset begins.

@@ -74,15 +74,16 @@ func (p *printer) place(at Range) {
 		p.out.WriteString("\n\n")
 		return
 	}
-	if in := enclosing(file, at.Start.Byte); in != "" {
-		fmt.Fprintf(&p.out, ", in %s", printable(in))
-	}
-	p.out.WriteString(":\n")
 	src := p.sources[at.Filename]
 	if src == nil {
 		src = prepare(at.Filename, file)
 		p.sources[at.Filename] = src
 	}
+	// With a quote too few, what looks like a label may be anything.
+	if in := enclosing(file, at.Start.Byte); in != "" && !src.broken {
+		fmt.Fprintf(&p.out, ", in %s", printable(in))
+	}
+	p.out.WriteString(":\n")
 	start := bytes.LastIndexByte(src.bytes[:min(at.Start.Byte, len(src.bytes))], '\n') + 1
 	for line := at.Start.Line; start <= len(src.bytes); line++ {
 		text, _, more := bytes.Cut(src.bytes[start:], []byte("\n"))
