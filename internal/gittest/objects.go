@@ -84,8 +84,14 @@ func (o *Objects) Commit(tree ID, message string, parents ...ID) ID {
 // Len returns the number of objects.
 func (o *Objects) Len() int { return len(o.order) }
 
-// WriteTo puts the objects into a repository as loose files, wrong ids included.
+// WriteTo puts the objects into a repository: as loose files, wrong ids included,
+// or where they are many as a pack.
 func (o *Objects) WriteTo(repo *Repo) error {
+	const many = 500
+	if len(o.order) > many {
+		_, err := Git(repo.Dir, o.Pack(), "index-pack", "--stdin")
+		return err
+	}
 	for _, id := range o.order {
 		obj := o.byID[id]
 		name := filepath.Join(repo.Dir, "objects", id.String()[:2], id.String()[2:])
@@ -113,6 +119,7 @@ func (o *Objects) Pack() []byte {
 // PackWriter makes a packfile entry by entry. The zero value is empty.
 type PackWriter struct {
 	body  bytes.Buffer
+	last  int // where the last entry begins in body
 	count uint32
 }
 
@@ -127,6 +134,7 @@ func (p *PackWriter) Add(kind byte, base, data []byte) {
 
 // AddDeclared is Add with a size that need not be true.
 func (p *PackWriter) AddDeclared(kind byte, base, data []byte, size int) {
+	p.last = p.body.Len()
 	first := kind<<4 | byte(size&0x0f)
 	for size >>= 4; size > 0; size >>= 7 {
 		p.body.WriteByte(first | 0x80)
@@ -136,6 +144,15 @@ func (p *PackWriter) AddDeclared(kind byte, base, data []byte, size int) {
 	p.body.Write(base)
 	p.body.Write(deflate(data))
 	p.count++
+}
+
+// Repeat adds the last entry n times more.
+func (p *PackWriter) Repeat(n int) {
+	entry := bytes.Clone(p.body.Bytes()[p.last:])
+	for range n {
+		p.body.Write(entry)
+		p.count++
+	}
 }
 
 // Bytes returns the packfile.

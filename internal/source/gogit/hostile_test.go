@@ -148,7 +148,7 @@ func spend(t *testing.T) (end func()) {
 		if most := <-peak; most > before.HeapAlloc+appetite {
 			t.Errorf("it took %d MB of memory", (most-before.HeapAlloc)>>20)
 		}
-		if took := processorTime(t) - start; took > patience {
+		if took := processorTime(t) - start; took > patience*slowdown {
 			t.Errorf("it took %v", took)
 		}
 	}
@@ -194,10 +194,8 @@ func TestHostilePacks(t *testing.T) {
 		}, "damaged packfile"},
 		{"many files of 60 MB", func() []byte {
 			var p gittest.PackWriter
-			for i := range 8 {
-				zeros[0] = byte(i)
-				p.Add(3, nil, zeros)
-			}
+			p.Add(3, nil, zeros)
+			p.Repeat(7)
 			return p.Bytes()
 		}, "268435456 bytes that are allowed"},
 		{"delta bomb", func() []byte {

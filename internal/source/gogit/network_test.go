@@ -1,10 +1,14 @@
 package gogit_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -305,35 +309,75 @@ func TestPassingTroubleIsRetried(t *testing.T) {
 	}
 }
 
-// TestDamageOnTheWay flips each byte of what the server sends: whatever comes of
-// it, it is never another tree.
+// TestDamageOnTheWay flips each byte of a real answer: whatever comes of it, it is
+// never another tree.
 func TestDamageOnTheWay(t *testing.T) {
 	f := newFixture(t)
-	for at := int64(1); ; at++ {
-		reached := false
-		f.server.Configure(gittest.Settings{Fault: func(_ int, r *http.Request) *gittest.Fault {
-			if r.Method == http.MethodPost {
-				reached = true
-				return &gittest.Fault{Flip: at}
-			}
-			return nil
-		}})
-		opts := f.options()
-		opts.CacheDir = ""
-		snapshot, err := fetchFrom(t, gogit.New(opts), f.url(), f.commit, "")
-		if !reached {
-			t.Fatal("nothing was asked")
+	answer := recordAnswer(t, f)
+	if len(answer) < 200 {
+		t.Fatalf("the recorded answer has %d bytes", len(answer))
+	}
+	sent := answer
+	replay := gittest.StartHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
+			_, _ = w.Write(sent)
+			return
 		}
-		if err == nil {
+		http.NotFound(w, r)
+	}), false)
+	t.Cleanup(replay.Close)
+	opts := f.options()
+	opts.CacheDir = ""
+	for at := -1; at < len(answer); at++ {
+		if at >= 0 {
+			sent = bytes.Clone(answer)
+			sent[at] ^= 0x20
+		}
+		snapshot, err := fetchFrom(t, gogit.New(opts), replay.URL+"/repo", f.commit, "")
+		switch {
+		case at < 0 && err != nil:
+			t.Fatalf("the recorded answer is not read: %v", err)
+		case err == nil:
 			files := snapshot.Tree.Files()
-			if len(files) != 2 || files[0].Path != "a/b.py" || files[1].Path != "pack.yaml" {
+			if len(files) != 2 || files[0].Path != "a/b.py" || files[1].Path != "pack.yaml" || snapshot.Title != "First" {
 				t.Fatalf("byte %d was flipped, and the tree is %v", at, files)
 			}
 		}
-		if at > 600 { // longer than the answer
-			return
+	}
+	// Cut anywhere, it is never taken for the whole.
+	for size := range answer {
+		sent = answer[:size]
+		if size > len(answer)-5 {
+			continue // only the flush packet is missing: all content is there
+		}
+		if _, err := fetchFrom(t, gogit.New(opts), replay.URL+"/repo", f.commit, ""); err == nil {
+			t.Fatalf("cut to %d of %d bytes, the answer is accepted", size, len(answer))
 		}
 	}
+}
+
+// recordAnswer returns what the fixture's server sends for its commit.
+func recordAnswer(t *testing.T, f *fixture) []byte {
+	t.Helper()
+	var answer []byte
+	there, err := url.Parse(f.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := httputil.NewSingleHostReverseProxy(there)
+	between.ModifyResponse = func(resp *http.Response) error {
+		body, err := io.ReadAll(resp.Body)
+		answer = body
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		return err
+	}
+	proxy := gittest.StartHandler(between, false)
+	t.Cleanup(proxy.Close)
+	if _, err := fetchFrom(t, gogit.New(gogit.Options{Client: f.client}), proxy.URL+"/repo", f.commit, ""); err != nil {
+		t.Fatal(err)
+	}
+	return answer
 }
 
 func TestCredentials(t *testing.T) {
