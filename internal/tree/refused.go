@@ -16,6 +16,8 @@ const (
 	RuleLimit Rule = "limit" // larger than what is allowed
 	RuleMode  Rule = "mode"  // neither file, executable file nor link
 
+	RuleBytecode Rule = "bytecode" // a tree to be written that did not go through Filter
+
 	RuleSubmodule Rule = "submodule" // a git submodule
 	RuleMalformed Rule = "malformed" // a tree that git itself would not write: unsorted, duplicate or broken entries
 )

@@ -174,6 +174,7 @@ func TestFS(t *testing.T) {
 func TestFSRefusesPathsThatLeadNowhere(t *testing.T) {
 	fsys := tree.FS(tree.Build(
 		tree.Entry{Path: "f", Content: ""},
+		tree.Entry{Path: "etc/passwd", Content: "of the pack"},
 		tree.Entry{Path: "out", Kind: tree.Link, Content: "../etc"},
 		tree.Entry{Path: "abs", Kind: tree.Link, Content: "/etc/passwd"},
 		tree.Entry{Path: "loop", Kind: tree.Link, Content: "loop"},

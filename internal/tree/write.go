@@ -33,6 +33,11 @@ func Write(ctx context.Context, dir string, t Tree, p Profile) (Manifest, error)
 	if err := checkPaths(t, Limits{}); err != nil {
 		return Manifest{}, err
 	}
+	for _, f := range t.Files() {
+		if Ignored(f.Path) { // the t1 of what is written would not be that of any lock
+			return Manifest{}, &RefusedError{Path: f.Path, Rule: RuleBytecode, Reason: "bytecode is never installed: it should have been left out before"}
+		}
+	}
 	root, err := openRoot(dir, false)
 	if err != nil {
 		return Manifest{}, err

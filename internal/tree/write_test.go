@@ -114,6 +114,67 @@ func TestWriteThenReadGivesTheSameTree(t *testing.T) {
 	})
 }
 
+// genHostile draws trees as an attacker would make them.
+func genHostile() *rapid.Generator[tree.Tree] {
+	name := rapid.SampledFrom([]string{"a", "b", "A", "..", ".", "", ".git", ".GIT", "a ", "a.", "é", "e\u0301", "a\x00", "c:d", "..\\x"})
+	target := rapid.SampledFrom([]string{"a", "b", "..", "../..", "../a", "a/b", "a/..", "a/../..", "/etc", "", ".", "a/", "./a", "b/../../a", ".git/x", "a\x00"})
+	return rapid.Custom(func(t *rapid.T) tree.Tree {
+		var entries []tree.Entry
+		for range rapid.IntRange(1, 6).Draw(t, "files") {
+			e := tree.Entry{Path: strings.Join(rapid.SliceOfN(name, 1, 3).Draw(t, "path"), "/"), Content: "content"}
+			// Mostly tame, or hardly any tree would pass.
+			if rapid.IntRange(0, 9).Draw(t, "tame") > 1 {
+				e.Path = rapid.StringMatching(`[ab](/[ab]){0,2}`).Draw(t, "tame path")
+			}
+			if rapid.Bool().Draw(t, "link") {
+				e.Kind, e.Content = tree.Link, target.Draw(t, "target")
+			}
+			entries = append(entries, e)
+		}
+		return tree.Build(entries...)
+	})
+}
+
+// What passes Check is written as it is, and no program that follows its links
+// leaves the pack.
+func TestWhatPassesCheckStaysInsideThePack(t *testing.T) {
+	passed := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		tr := genHostile().Draw(rt, "tree")
+		if tree.Check(tr, tree.DefaultLimits()) != nil {
+			if _, err := tree.Write(t.Context(), privateDir(t), tr, plainProfile); err == nil {
+				rt.Fatal("Check refuses what Write writes")
+			}
+			return
+		}
+		passed++
+		dir := privateDir(t)
+		m, err := tree.Write(t.Context(), dir, tr, plainProfile)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if err := tree.Verify(t.Context(), dir, m); err != nil {
+			rt.Fatal(err)
+		}
+		for _, f := range tr.Files() {
+			end, err := filepath.EvalSymlinks(filepath.Join(dir, f.Path))
+			if err != nil || !strings.HasPrefix(end, dir+"/") {
+				rt.Fatalf("%s leads to %s, %v", f.Path, end, err)
+			}
+			shown, err := fs.Stat(tree.FS(tr), f.Path)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if real, err := os.Stat(end); err != nil || real.IsDir() != shown.IsDir() {
+				rt.Fatalf("%s is shown as %v, is %v, %v", f.Path, shown, real, err)
+			}
+		}
+	})
+	if passed == 0 {
+		t.Error("no tree passed: the test tests nothing")
+	}
+}
+
 func modes(t *testing.T, dir string) map[string]fs.FileMode {
 	t.Helper()
 	out := map[string]fs.FileMode{}
@@ -199,6 +260,7 @@ func TestWriteRefusesBeforeTheFirstByte(t *testing.T) {
 		"a path out of the pack": tree.Build(tree.Entry{Path: "a"}, tree.Entry{Path: "b/../../c"}),
 		"an absolute link":       tree.Build(tree.Entry{Path: "a"}, tree.Entry{Path: "l", Kind: tree.Link, Content: "/etc"}),
 		"a link and a directory": tree.Build(tree.Entry{Path: "d", Kind: tree.Link, Content: "e"}, tree.Entry{Path: "d/x"}, tree.Entry{Path: "e/x"}),
+		"bytecode":               tree.Memory(map[string]string{"a/__pycache__/b": ""}),
 		"unsorted":               &rawTree{files: []tree.File{{Path: "b", Kind: 'f'}, {Path: "a", Kind: 'f'}}, content: []string{"", ""}},
 	} {
 		dir := privateDir(t)
