@@ -32,6 +32,28 @@ func privateDir(t testing.TB) string {
 	return dir
 }
 
+// quickDirs gives directories like privateDir to tests that fill hundreds: in
+// memory, where the machine has that.
+func quickDirs(t *testing.T) func() string {
+	t.Helper()
+	base, err := os.MkdirTemp("/dev/shm", "packsync-tree")
+	if err != nil {
+		return func() string { return privateDir(t) }
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(base); err != nil {
+			t.Error(err)
+		}
+	})
+	return func() string {
+		dir, err := os.MkdirTemp(base, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+}
+
 // withUmask runs f under a umask. The umask belongs to the whole process, so
 // tests that use it must not be parallel.
 func withUmask(mask int, f func()) {
@@ -86,9 +108,10 @@ func genTree() *rapid.Generator[tree.Tree] {
 }
 
 func TestWriteThenReadGivesTheSameTree(t *testing.T) {
+	newDir := quickDirs(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		tr := genTree().Draw(rt, "tree")
-		dir := privateDir(t)
+		dir := newDir()
 		var written tree.Manifest
 		var err error
 		withUmask(rapid.SampledFrom([]int{0, 0o022, 0o777}).Draw(rt, "umask"), func() {
@@ -138,17 +161,18 @@ func genHostile() *rapid.Generator[tree.Tree] {
 // What passes Check is written as it is, and no program that follows its links
 // leaves the pack.
 func TestWhatPassesCheckStaysInsideThePack(t *testing.T) {
+	newDir := quickDirs(t)
 	passed := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		tr := genHostile().Draw(rt, "tree")
 		if tree.Check(tr, tree.DefaultLimits()) != nil {
-			if _, err := tree.Write(t.Context(), privateDir(t), tr, plainProfile); err == nil {
+			if _, err := tree.Write(t.Context(), newDir(), tr, plainProfile); err == nil {
 				rt.Fatal("Check refuses what Write writes")
 			}
 			return
 		}
 		passed++
-		dir := privateDir(t)
+		dir := newDir()
 		m, err := tree.Write(t.Context(), dir, tr, plainProfile)
 		if err != nil {
 			rt.Fatal(err)
