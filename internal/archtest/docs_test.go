@@ -10,7 +10,7 @@ import (
 )
 
 // limits is how a package comment says what the package is not for.
-var limits = regexp.MustCompile(`(?i)\bnot for\b|\bnever for\b|\bfor tests only\b`)
+var limits = regexp.MustCompile(`(?i)\bnot for\b|\bnever for\b|\bfor tests (and the demo )?only\b`)
 
 func checkPackageDocs(files []sourceFile) (problems []string) {
 	comments := map[string]string{}

@@ -27,6 +27,7 @@ var layers = []string{
 	"internal/source/dir",
 	"internal/index",
 	"internal/packconfig",
+	"internal/virtualenv",
 	"internal/st2",
 
 	// Decide.
@@ -82,13 +83,13 @@ var reservedImports = map[string][]string{
 	"github.com/spf13/cobra":        {"internal/cli"},
 	"github.com/vbauerster/mpb/v8":  {"internal/view"},
 	"go.yaml.in/yaml/v4":            {"internal/pyyaml"},
-	"os/exec":                       {"internal/st2"},
+	"os/exec":                       {"internal/virtualenv", "internal/st2"},
 	// reconcile hands the one client to whoever needs it.
 	"net/http": {"internal/transport", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile"},
 	// What a system call says about a file or a failed connection; who may change
 	// the disk by one is told by reservedNames.
 	"golang.org/x/sys/unix": {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply"},
-	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport", "cmd/packsync"},
+	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport", "internal/virtualenv", "cmd/packsync"},
 
 	// slog has levels and redaction; the yaml forks are unmaintained; openpgp is frozen.
 	"log":                         {},
