@@ -155,8 +155,12 @@ func TestFunctionsCannotLeaveTheDirectory(t *testing.T) {
 			if (cfg != nil) != test.ok {
 				t.Errorf("%s: %v", call, diags)
 			}
-			if strings.Contains(rendered(t, files, diags), canary) {
+			output := rendered(t, files, diags)
+			if strings.Contains(output, canary) {
 				t.Errorf("%s shows what is outside", call)
+			}
+			if strings.HasPrefix(test.path, "..") && !strings.Contains(output, "not inside the") {
+				t.Errorf("%s does not say why:\n%s", call, output)
 			}
 		}
 	}

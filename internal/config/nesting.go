@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
@@ -15,9 +14,9 @@ import (
 // 100 KB of brackets.
 const (
 	maxNesting = 1000
-	// Below this many bytes that can nest, overflow is impossible, and the tokens
-	// need not be looked at, which costs as much as parsing.
-	harmlessBytes = 10_000
+	// With no more than this many bytes that can nest, overflow is impossible, and
+	// the tokens need not be looked at, which costs as much as parsing.
+	harmlessBytes = 20_000
 )
 
 func tooDeep(name string) *diag.Diagnostic {
@@ -27,9 +26,13 @@ func tooDeep(name string) *diag.Diagnostic {
 // nestedTooDeeply finds the deepest nesting of brackets and templates, counting
 // each operator of an unfinished expression as one more level.
 func nestedTooDeeply(src []byte) bool {
+	if len(src) <= harmlessBytes {
+		return false
+	}
 	count := 0
 	for _, c := range src {
-		if bytes.IndexByte([]byte("([{!?-+*/%<>=&|.\"$"), c) >= 0 {
+		switch c {
+		case '(', '[', '{', '!', '?', '-', '+', '*', '/', '%', '<', '>', '=', '&', '|':
 			count++
 		}
 	}

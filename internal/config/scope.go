@@ -29,6 +29,10 @@ type scope struct {
 // eval returns the value of an expression. A mistake is reported once, and gives
 // an unknown value, so that what depends on it stays silent.
 func (l *loader) eval(expr hcl.Expression, s scope) cty.Value {
+	if isLiteral(expr) {
+		v, _ := expr.Value(nil) // cannot fail
+		return v
+	}
 	if s.ctx != nil && !l.checkReferences(expr, s) {
 		return cty.DynamicVal
 	}
@@ -38,6 +42,17 @@ func (l *loader) eval(expr hcl.Expression, s scope) cty.Value {
 		return cty.DynamicVal
 	}
 	return v
+}
+
+// isLiteral recognises the common case in which there is nothing to look up.
+func isLiteral(expr hcl.Expression) bool {
+	switch e := expr.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return true
+	case *hclsyntax.TemplateExpr:
+		return e.IsStringLiteral()
+	}
+	return false
 }
 
 // valueFree lists the summaries of HCL whose details name things, never values.

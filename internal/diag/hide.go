@@ -193,7 +193,10 @@ func (w *walker) argument(block, name string) []hclsyntax.Token {
 	expression := w.tokens[start+1 : w.at]
 	var literals []hclsyntax.Token
 	var text strings.Builder
-	for _, t := range expression {
+	for i, t := range expression {
+		if string(t.Bytes) == "sensitive" && i+1 < len(expression) && expression[i+1].Type == hclsyntax.TokenOParen {
+			shown = false
+		}
 		if isLiteral(t) {
 			literals = append(literals, t)
 			text.Write(t.Bytes)

@@ -158,6 +158,8 @@ func TestHidden(t *testing.T) {
 			"pack \"a\" {\n  source = \"git@git.example.com:x/y.git\"\n  tag = \"v1\"\n}"},
 		{"a proxy with a password", "network {\n  http_proxy = \"http://user:hunter2@proxy:3128\"\n  no_proxy = \"localhost\"\n}",
 			"network {\n  http_proxy = \"(hidden)\"\n  no_proxy = \"localhost\"\n}"},
+		{"what is called sensitive", "locals {\n  a = sensitive(\"hunter2\")\n  b = \"shown\"\n}",
+			"locals {\n  a = sensitive(\"(hidden)\")\n  b = \"shown\"\n}"},
 		{"an unknown block", "credentails \"x\" {\n  token = \"hunter2\"\n}",
 			"credentails \"x\" {\n  token = \"(hidden)\"\n}"},
 		{"an argument outside of everything", "password = \"hunter2\"", "password = \"(hidden)\""},

@@ -38,6 +38,18 @@ base_path "team" { # ERROR: Directories in each other
   path = "/srv/elsewhere/team"
 }
 
+base_path "inner" {
+  path = "/opt/acme/packs/x"
+}
+
+base_path "outer" { # ERROR: Directories in each other
+  path = "/opt/acme"
+}
+
+base_path "prefix" {
+  path = "/opt/acme-packs"
+}
+
 base_path "team" { # ERROR: Declared twice
   path = "/opt/other"
 }

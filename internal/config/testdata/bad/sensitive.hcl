@@ -7,6 +7,10 @@ variable "secret" {
   sensitive = true
 }
 
+locals {
+  a = parseint(sensitive("hunter2"), 10) # ERROR: Invalid function argument
+}
+
 pack "a" {
   source  = "https://${var.secret}@git.example.com/x.git" # ERROR: Secret not allowed here
   version = sensitive("~> 1.0")                           # ERROR: Secret not allowed here
@@ -20,5 +24,14 @@ pack "a" {
     c = formatdate(var.secret, "2020-01-01")    # ERROR: Invalid function argument
     d = try(parseint(var.secret, 10))           # ERROR: Error in function call
     e = var.secret + 1                          # ERROR: Invalid operand
+  }
+}
+
+# Forgotten quotes, and a text with a ${ by accident.
+pack "b" {
+  source = "https://git.example.com/b.git"
+  config = {
+    f = "x${hunter2}" # ERROR: Unknown reference
+    g = hunter2       # ERROR: Unknown reference
   }
 }

@@ -109,7 +109,7 @@ pack "tools" {
   virtualenv  = false
   replace     = true
   on_drift    = "leave"
-  depends_on  = [pack.aws, pack["site"]]
+  depends_on  = [pack.aws, pack["site"], pack.nobody]
 }
 
 pack "site" {
@@ -141,4 +141,9 @@ pack "whatever" {
   source     = "/srv/plain/../plain/pack"
   virtualenv = false
   config     = sensitive({ a = 1, b = null })
+}
+
+pack "nobody" {
+  for_each = {}
+  source   = "./nobody"
 }
