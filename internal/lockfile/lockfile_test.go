@@ -14,6 +14,7 @@ import (
 
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
+	"github.com/packsync/packsync/internal/testenv"
 )
 
 func whole(t testing.TB) string {
@@ -209,7 +210,11 @@ func TestWriteOnlyWhatDiffers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if disk.writes != 1 || disk.owner != (safefs.Owner{Mode: 0o644, UID: -1, GID: -1}) {
+	want := safefs.Owner{Mode: 0o644, UID: -1, GID: -1}
+	if os.Geteuid() == 0 {
+		want.UID, want.GID = 0, os.Getegid()
+	}
+	if disk.writes != 1 || disk.owner != want {
 		t.Errorf("%d writes, the last with %+v", disk.writes, disk.owner)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
@@ -227,6 +232,41 @@ func TestWriteOnlyWhatDiffers(t *testing.T) {
 	}
 	if err := Write(disk, t.TempDir(), file); err == nil {
 		t.Error("a directory in the way is no error")
+	}
+}
+
+// Root, as configuration management runs, must not take the lock away from whoever
+// commits it.
+func TestRootKeepsTheOwner(t *testing.T) {
+	testenv.NeedRoot(t)
+	dir := t.TempDir()
+	if err := os.Chown(dir, 1234, 1235); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "packs.lock.json")
+	owner := func() [2]int {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		uid, gid := safefs.OwnerOf(info)
+		return [2]int{uid, gid}
+	}
+	file := mustParse(t, whole(t))
+	if err := Write(safefs.OS(), path, file); err != nil {
+		t.Fatal(err)
+	}
+	if owner() != [2]int{1234, 1235} {
+		t.Errorf("a new lock belongs to %v, not to the owner of its directory", owner())
+	}
+	if err := os.Chown(path, 4321, 4322); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(safefs.OS(), path, file.With(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if owner() != [2]int{4321, 4322} {
+		t.Errorf("a changed lock belongs to %v, not to its owner", owner())
 	}
 }
 

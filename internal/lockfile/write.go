@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
@@ -88,7 +89,9 @@ func mustEncode(value any, indent string) []byte {
 }
 
 // Write makes the lock at path, an absolute path, hold f. If its bytes are
-// already right, nothing is written.
+// already right, nothing is written. A lock that is there keeps its mode and, if
+// root writes, its owner; a new one gets the owner of its directory: whoever
+// committed the declaration must be able to commit the lock.
 func Write(disk safefs.Disk, path string, f *File) error {
 	want := f.Bytes()
 	have, err := os.ReadFile(path)
@@ -98,12 +101,32 @@ func Write(disk safefs.Disk, path string, f *File) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write the lock: it cannot be read first: %w", err)
 	}
-	owner := safefs.Owner{Mode: 0o644, UID: -1, GID: -1}
-	if info, err := os.Stat(path); err == nil {
-		owner.Mode = info.Mode().Perm()
+	owner, err := ownerOf(path)
+	if err != nil {
+		return fmt.Errorf("write the lock: %w", err)
 	}
 	if err := disk.WriteFile(path, want, owner); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	return nil
+}
+
+// ownerOf says whose the lock at path is to be.
+func ownerOf(path string) (safefs.Owner, error) {
+	owner := safefs.Owner{Mode: 0o644, UID: -1, GID: -1}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil:
+		owner.Mode = info.Mode().Perm()
+	case errors.Is(err, fs.ErrNotExist):
+		info, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return owner, err
+	}
+	// Only root can give files away; for others -1 keeps what the kernel chooses.
+	if os.Geteuid() == 0 {
+		owner.UID, owner.GID = safefs.OwnerOf(info)
+	}
+	return owner, nil
 }

@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/config"
@@ -53,7 +54,7 @@ func (r *resolver) fetch(ctx context.Context, p *config.Pack, chosen choice) (ou
 	}
 	return outcome{
 		pin:      Pin{Entry: entry, Source: chosen.source, Tree: read.tree, Hash: read.hash, Version: read.version},
-		findings: append(judgeVersion(p, chosen, read.version), judgeDropped(read.tree)...),
+		findings: slices.Concat(judgeVersion(p, chosen, read.version), judgeDropped(read.tree), read.meta.Findings),
 	}, nil
 }
 
@@ -72,7 +73,7 @@ func (r *resolver) readDir(ctx context.Context, p *config.Pack, out *outcome) er
 		return err
 	}
 	out.pin.Tree, out.pin.Hash, out.pin.Version = read.tree, read.hash, read.version
-	out.findings = judgeDropped(read.tree)
+	out.findings = slices.Concat(judgeDropped(read.tree), read.meta.Findings)
 	return nil
 }
 
@@ -113,14 +114,14 @@ func judgeVersion(p *config.Pack, chosen choice, version string) []pack.Finding 
 	var findings []pack.Finding
 	if inside, ok := pack.ParseTagVersion(version); !ok || !inside.Equal(tagged) {
 		findings = append(findings, pack.Finding{
-			ID: "tag-version", Severity: pack.Warning, Resource: "pack.yaml",
+			ID: "PS-TAG-VERSION", Severity: pack.Warning, Resource: "pack.yaml",
 			Message: fmt.Sprintf("the tag %s holds a pack.yaml of version %s: whoever made the tag forgot one of them, or tagged another commit than was meant", tag, version),
 		})
 	}
 	named, ok := pack.ParseTagVersion(chosen.found.Version)
 	if ok && p.Selector.Kind == pack.SelectVersion && tagged.GreaterThan(named) {
 		findings = append(findings, pack.Finding{
-			ID: "newer-than-index", Severity: pack.Warning,
+			ID: "PS-NEWER-THAN-INDEX", Severity: pack.Warning,
 			Message: fmt.Sprintf("the constraint %s chooses the tag %s, but the index names %s as the present version: the highest tag is not always the latest release; if %s is meant, write version = \"= %s\" or leave version out",
 				p.Selector.Text, tag, named, named, named),
 		})
@@ -135,7 +136,7 @@ func judgeDropped(t tree.Tree) []pack.Finding {
 		return nil
 	}
 	return []pack.Finding{{
-		ID: "bytecode", Severity: pack.Note, Resource: lockfile.Quote(bytecode[0], maxText),
+		ID: "PS-BYTECODE", Severity: pack.Note, Resource: lockfile.Quote(bytecode[0], maxText),
 		Message: fmt.Sprintf("the source carries compiled Python (%d paths), which is left out: Python would run it instead of the reviewed source", len(bytecode)),
 	}}
 }

@@ -31,7 +31,7 @@ func full(digits string) pack.Commit {
 }
 
 func packYAML(ref, version string) string {
-	return fmt.Sprintf("ref: %s\nname: %s\nversion: %s\nauthor: a\nemail: a@b.example\n", ref, ref, version)
+	return fmt.Sprintf("ref: %s\nname: %s\ndescription: d\nversion: %s\nauthor: a\nemail: a@b.example\n", ref, ref, version)
 }
 
 // names is a Lookup over what a case says of its index; it counts.
@@ -95,6 +95,8 @@ func holds(name, version, what string) tree.Tree {
 		return tree.Memory(map[string]string{"pack.yaml": packYAML(rest, version)})
 	case "subdir":
 		return tree.Memory(map[string]string{rest + "/pack.yaml": packYAML("slack", version), "README.md": "outside"})
+	case "plain": // without what StackStorm asks for at registration
+		return tree.Memory(map[string]string{"pack.yaml": fmt.Sprintf("ref: %s\nversion: %s\n", name, version)})
 	case "bytecode":
 		return tree.Memory(map[string]string{"pack.yaml": packYAML(name, version), "actions/__pycache__/a.pyc": "x"})
 	case "link":
