@@ -35,13 +35,13 @@ func TestReadmePlanIsReal(t *testing.T) {
 	jira := gittest.New(t, repos, "StackStorm-Exchange/stackstorm-jira.git")
 	for _, version := range []string{"3.2.3", "3.3.0"} {
 		jira.Commit("main", "Release "+version, gittest.Files{
-			"pack.yaml":          "{ref: jira, name: jira, version: " + version + ", author: a, email: a@example.com}\n",
+			"pack.yaml":          "{ref: jira, name: jira, version: " + version + ", description: a, author: a, email: a@example.com}\n",
 			"config.schema.yaml": "url: {type: string}\npassword: {type: string, secret: true}\n",
 		})
 		jira.Tag("v"+version, "main")
 	}
 	gittest.New(t, repos, "st2/acme_tools.git").Commit("main", "Restart the web tier one host at a time", gittest.Files{
-		"pack.yaml": "{ref: acme_tools, name: acme_tools, version: 1.8.0, author: a, email: a@example.com}\n",
+		"pack.yaml": "{ref: acme_tools, name: acme_tools, version: 1.8.0, description: a, author: a, email: a@example.com}\n",
 	})
 	index := filepath.Join(dir, "index.json")
 	root := filepath.Join(dir, "stackstorm")
