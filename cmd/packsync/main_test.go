@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 //	exit CODE packsync ARG…          run packsync and want this exit code
 //	remember NAME PATH…              note names, content, modes and times below PATH
 //	untouched NAME                   want them to be the same now
-//	stackstorm KEY                   start the test double; sets $ST2
+//	stackstorm KEY                   start the test double, or change the API key it wants
 //	calls WANT…                      want exactly these register and unload calls since the last
 //	fail STATUS                      the git server answers everything with this status; 0 heals it
 //	requests N                       want exactly N requests to the git server since the last

@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,10 +16,21 @@ import (
 	"github.com/packsync/packsync/internal/st2/st2test"
 )
 
-// double is the StackStorm test double of a script.
+// double is the StackStorm test double of a script, behind a door that opens to
+// one API key, which the script may change.
 type double struct {
 	server *st2test.Server
-	stop   func()
+	key    string
+}
+
+func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("St2-Api-Key") != d.key {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"faultstring": "Unauthorized - ApiKey with key_hash=0 not found."}`) // the client may be gone
+		return
+	}
+	d.server.ServeHTTP(w, r)
 }
 
 // openAPI returns StackStorm's own description of its API, if it is there: then
@@ -42,18 +56,17 @@ func stackstorm(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	w := worldOf(ts)
 	if w.double != nil {
-		w.double.stop()
+		w.double.key = args[0] // between two commands nobody asks
+		return
 	}
 	validator, err := openAPI()
 	ts.Check(err)
-	server := st2test.New(st2test.Options{
-		BasePaths: []string{ts.MkAbs("root/packs")}, ConfigsDir: ts.MkAbs("root/configs"), APIKey: args[0], Validator: validator,
-	})
-	url, stop, err := server.Listen()
-	ts.Check(err)
-	w.double = &double{server: server, stop: stop}
-	ts.Defer(stop)
-	ts.Setenv("PACKSYNC_VAR_st2", url)
+	w.double = &double{key: args[0], server: st2test.New(st2test.Options{
+		BasePaths: []string{ts.MkAbs("root/packs")}, ConfigsDir: ts.MkAbs("root/configs"), Validator: validator,
+	})}
+	server := httptest.NewServer(w.double)
+	ts.Defer(server.Close)
+	ts.Setenv("PACKSYNC_VAR_st2", server.URL)
 }
 
 // calls wants exactly these registrations and unloads since the last look. Polls

@@ -133,7 +133,7 @@ func applyOutcome(applied *reconcile.Applied, shown bool) outcome {
 	p := applied.Planned
 	out := outcome{
 		body: view.NewApplyBody(p.Plan, applied.Report, applied.Changed()), warnings: p.Warnings, files: p.Files,
-		msg: view.Summary(p.Plan),
+		msg: view.Summary(p.Plan), notes: p.Notes,
 	}
 	out.text = func(w io.Writer, style view.Style) error {
 		for _, note := range p.Recovered {

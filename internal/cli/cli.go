@@ -94,6 +94,7 @@ type outcome struct {
 	body     any                               // of the JSON document; nil for none
 	text     func(io.Writer, view.Style) error // the result for people, on stdout; nil for none
 	msg      string                            // one line for JSON
+	notes    []string                          // shown on stderr, and as warnings in JSON
 	warnings diag.List                         // shown on stderr
 	files    diag.Files
 	exit     int // where err is nil
@@ -138,6 +139,9 @@ func (a *app) show(out outcome, err error) int {
 func (a *app) showJSON(out outcome, err error, exit int) error {
 	head := view.Envelope{Failed: err != nil, Msg: out.msg, Exit: exit}
 	list := out.warnings
+	for _, note := range out.notes {
+		list = append(list, diag.Warning(diag.Range{}, "About this host", note))
+	}
 	if err != nil {
 		head.Msg = view.Quote(err.Error())
 		var decl *reconcile.DeclarationError
@@ -172,6 +176,9 @@ func (a *app) showText(out outcome, err error) error {
 		if e := diag.Write(a.streams.Err, out.files, out.warnings, errStyle.Color, errStyle.Width); e != nil {
 			return e
 		}
+	}
+	for _, note := range out.notes {
+		a.note("%s %s", errStyle.Label("Note:"), view.Quote(note))
 	}
 	if out.text != nil {
 		if e := out.text(a.streams.Out, a.globals.style(a.streams, a.streams.OutTTY)); e != nil {

@@ -104,7 +104,7 @@ func planOutcome(p *reconcile.Planned) outcome {
 	return outcome{
 		body: view.PlanBody{Plan: p.Plan, Unfinished: append([]string{}, p.Unfinished...)},
 		text: func(w io.Writer, style view.Style) error { return view.Plan(w, p.Plan, style) },
-		msg:  view.Summary(p.Plan), warnings: p.Warnings, files: p.Files,
+		msg:  view.Summary(p.Plan), warnings: p.Warnings, files: p.Files, notes: p.Notes,
 	}
 }
 

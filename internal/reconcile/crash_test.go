@@ -331,13 +331,18 @@ func (h *crashHost) checkConverges(n int) {
 	if !h.everywhere("somebody's work") {
 		h.t.Fatalf("stop %d: what a person wrote is lost", n)
 	}
-	disk, steps := stopAt(0)
-	applied, err := h.apply(disk)
+	steps := 0
+	applied, err := h.apply(safefs.WithHook(safefs.OS(), func(s safefs.Step) error {
+		if s.Path != h.path("root/.packsync/index") && s.Path != h.path("root/.packsync") { // a cache, which a no-op may renew
+			steps++
+		}
+		return nil
+	}))
 	if err != nil || applied.Changed() || !applied.Plan.Empty() {
 		h.t.Fatalf("stop %d: there is still something to do: %v", n, err)
 	}
-	if *steps != 0 {
-		h.t.Fatalf("stop %d: an apply with nothing to do took %d steps on the disk", n, *steps)
+	if steps != 0 {
+		h.t.Fatalf("stop %d: an apply with nothing to do took %d steps on the disk", n, steps)
 	}
 	left, err := os.ReadDir(h.path("root/packs"))
 	if err != nil {

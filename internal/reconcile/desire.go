@@ -152,6 +152,12 @@ func (w *world) observe(ctx context.Context, p *Planned) error {
 		return err
 	}
 	p.Observed = observed
+	if p.Record.Serial == 0 {
+		return nil // this root is not ours yet: nothing is written there
+	}
+	if err := installed.WriteIndex(w.disk(), request.Index, observed); err != nil {
+		p.Notes = append(p.Notes, fmt.Sprintf("the fingerprint index could not be renewed, so the next run reads every file again: %v", err))
+	}
 	return nil
 }
 

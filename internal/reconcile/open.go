@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -154,14 +155,14 @@ func atoi(text string) int {
 	return n
 }
 
-// ownershipWarnings says, once each, why owners or groups cannot be set.
-func (w *world) ownershipWarnings() []string {
+// ownershipNotes says, once each, why owners or groups cannot be set.
+func (w *world) ownershipNotes() []string {
 	host := w.cfg.Host
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && (host.Group != "" || host.ConfigUser != "") {
 		return []string{"not running as root: installed files keep this user's owner and group"}
 	}
 	var out []string
-	for _, name := range []string{host.Group, host.ConfigGroup} {
+	for _, name := range slices.Compact([]string{host.Group, host.ConfigGroup}) {
 		var unknown user.UnknownGroupError
 		if _, err := user.LookupGroup(name); name != "" && errors.As(err, &unknown) {
 			out = append(out, fmt.Sprintf("there is no group %q on this host: files keep root's group", name))

@@ -48,7 +48,7 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err := checkName(w.opts, w.cfg, record); err != nil {
 		return nil, err
 	}
-	p := &Planned{Declaration: decl, Record: record, world: w, trees: &treeCache{trees: map[ref]treeOf{}}}
+	p := &Planned{Declaration: decl, Record: record, Notes: record.Notes, world: w, trees: &treeCache{trees: map[ref]treeOf{}}}
 	if p.Unfinished, err = apply.Unfinished(w.work); err != nil {
 		return nil, err
 	}
@@ -72,6 +72,9 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 		return nil, err
 	}
 	p.Plan = plan.Compute(input)
+	if len(p.Plan.Changes) > 0 {
+		p.Notes = append(p.Notes, w.ownershipNotes()...)
+	}
 	return p, nil
 }
 

@@ -91,6 +91,7 @@ type Planned struct {
 	Observed   *installed.Observed
 	Unfinished []string // intent records of interrupted applies
 	Recovered  []string // sentences: what this run finished or found damaged
+	Notes      []string // sentences: what an operator of this host should know
 
 	world   *world
 	key     state.Key
