@@ -249,6 +249,7 @@ func TestHostilePacks(t *testing.T) {
 			p.Add(3, nil, []byte("x"))
 			return p.Bytes()
 		}, "does not hold the commit"},
+		{"goes on after its end", func() []byte { return append(good.Pack(), "more"...) }, "something follows its end"},
 		{"version 3", func() []byte {
 			data := good.Pack()
 			binary.BigEndian.PutUint32(data[4:], 3)
@@ -265,6 +266,50 @@ func TestHostilePacks(t *testing.T) {
 			end()
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+// TestEachLimit: every bound holds by itself.
+func TestEachLimit(t *testing.T) {
+	var o gittest.Objects
+	commit := o.Commit(o.Tree(gittest.Entry{Mode: "100644", Name: "pack.yaml", ID: o.Blob(strings.Repeat("x", 1000))}), "Good").String()
+	server := serve(t, commit, o.Pack)
+	disk := gittest.New(t, t.TempDir(), "repo")
+	if err := o.WriteTo(disk.Repo); err != nil {
+		t.Fatal(err)
+	}
+	wide := tree.Limits{Depth: 1000} // not zero, which would mean the default
+	for name, c := range map[string]struct {
+		limits gogit.Limits
+		disk   bool // the limit also counts for repositories on disk
+	}{
+		"PackBytes":    {gogit.Limits{PackBytes: 100}, false},
+		"ObjectBytes":  {gogit.Limits{ObjectBytes: 999}, true},
+		"DecodedBytes": {gogit.Limits{DecodedBytes: 1000}, true},
+		"Objects":      {gogit.Limits{Objects: 2}, true},
+		"Tree":         {gogit.Limits{Tree: tree.Limits{FileBytes: 999}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.limits.Tree == (tree.Limits{}) {
+				c.limits.Tree = wide
+			}
+			urls := []string{server.URL + "/x"}
+			if c.disk {
+				urls = append(urls, "file://"+disk.Dir)
+			}
+			for _, url := range urls {
+				opener := gogit.New(gogit.Options{Client: client(t, transport.Options{}), Limits: c.limits})
+				_, err := fetchFrom(t, opener, url, pack.Commit(commit), "")
+				var refused *tree.RefusedError
+				if !errors.As(err, &refused) || refused.Rule != tree.RuleLimit {
+					t.Errorf("%s: error is %v, want a refusal by the limit", url, err)
+				}
+				byTree := refused != nil && refused.Path != ""
+				if byTree != (name == "Tree") {
+					t.Errorf("%s: it came too late or too early: %v", url, err)
+				}
 			}
 		})
 	}

@@ -52,6 +52,43 @@ func FuzzShellQuote(f *testing.F) {
 	})
 }
 
+func TestParseTree(t *testing.T) {
+	type entries = []gittest.Entry
+	for _, c := range []struct {
+		name    string
+		entries entries
+		rule    tree.Rule // "" if it is accepted
+		path    string
+	}{
+		{"empty", nil, "", ""},
+		{"as git sorts", entries{{Mode: "100644", Name: "a.b"}, {Mode: "40000", Name: "a"}, {Mode: "100755", Name: "a0"}, {Mode: "120000", Name: "b"}}, "", ""},
+		{"as names sort", entries{{Mode: "40000", Name: "a"}, {Mode: "100644", Name: "a.b"}}, tree.RuleMalformed, "a.b"},
+		{"backwards", entries{{Mode: "100644", Name: "b"}, {Mode: "100644", Name: "a"}}, tree.RuleMalformed, "a"},
+		{"twice", entries{{Mode: "100644", Name: "a"}, {Mode: "100644", Name: "a"}}, tree.RuleMalformed, "a"},
+		{"file and directory", entries{{Mode: "100644", Name: "a"}, {Mode: "100644", Name: "a.b"}, {Mode: "40000", Name: "a"}}, tree.RuleMalformed, "a"},
+		{"submodule", entries{{Mode: "160000", Name: "a"}}, tree.RuleSubmodule, "a"},
+		{"directory with a zero", entries{{Mode: "040000", Name: "a"}}, tree.RuleMalformed, "a"},
+		{"old group-writable mode", entries{{Mode: "100664", Name: "a"}}, tree.RuleMode, "a"},
+		{"no mode", entries{{Mode: "", Name: "a"}}, tree.RuleMode, "a"},
+		{"bad name", entries{{Mode: "100644", Name: ".git"}}, tree.RuleGit, ".git"},
+	} {
+		got, err := parseTree(rawTree(c.entries))
+		var refused *tree.RefusedError
+		switch errors.As(err, &refused); {
+		case c.rule == "" && (err != nil || len(got) != len(c.entries)):
+			t.Errorf("%s: %v, %v", c.name, got, err)
+		case c.rule != "" && (refused == nil || refused.Rule != c.rule || refused.Path != c.path):
+			t.Errorf("%s: error is %v, want a refusal of %q by rule %s", c.name, err, c.path, c.rule)
+		}
+	}
+	for _, raw := range []string{"100644", "100644 a", "100644 a\x00too short", "\x00", " "} {
+		var refused *tree.RefusedError
+		if _, err := parseTree([]byte(raw)); !errors.As(err, &refused) || refused.Rule != tree.RuleMalformed {
+			t.Errorf("%q: error is %v, want a refusal as malformed", raw, err)
+		}
+	}
+}
+
 // FuzzParseTree wants what is accepted to be what go-git reads, and written the
 // one way that git writes it.
 func FuzzParseTree(f *testing.F) {

@@ -97,6 +97,23 @@ func TestTagsOfOtherThings(t *testing.T) {
 	}
 }
 
+// TestDamagedObjectIsNamed: whoever has to mend a repository wants to know where.
+func TestDamagedObjectIsNamed(t *testing.T) {
+	for _, animal := range gittest.Zoo("/out") {
+		if animal.Number != 36 {
+			continue
+		}
+		repo := gittest.New(t, t.TempDir(), "repo")
+		if err := animal.WriteTo(repo.Repo); err != nil {
+			t.Fatal(err)
+		}
+		_, err := fetchFrom(t, gogit.New(gogit.Options{}), "file://"+repo.Dir, pack.Commit(animal.Commit.String()), "")
+		if want := "object baad000000000000000000000000000000000000 is damaged"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q in it", err, want)
+		}
+	}
+}
+
 // TestReadingChangesNothing: a repository may be on a read-only disk, or watched.
 func TestReadingChangesNothing(t *testing.T) {
 	repo := gittest.New(t, t.TempDir(), "repo")

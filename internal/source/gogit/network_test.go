@@ -102,6 +102,13 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("a revision that needs history", refs+", "+post)
+
+	_, err = r.Fetch(t.Context(), "0123456789012345678901234567890123456789", "refs/heads/main")
+	var gone *source.CommitGoneError
+	if !errors.As(err, &gone) || !strings.Contains(err.Error(), "refs/heads/main now names "+string(f.commit)) {
+		t.Errorf("error is %v, want a CommitGoneError that says where main is", err)
+	}
+	want("a commit that is nowhere", post+", "+refs+", "+refs+", "+post)
 }
 
 func TestCacheIsVerified(t *testing.T) {
