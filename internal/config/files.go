@@ -2,7 +2,9 @@ package config
 
 import (
 	"errors"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -37,7 +39,7 @@ func (l *loader) declarationFiles() []string {
 func (l *loader) parseDeclaration() []*hclsyntax.Body {
 	var bodies []*hclsyntax.Body
 	for _, name := range l.declarationFiles() {
-		src, err := fs.ReadFile(l.fsys, name)
+		src, err := readFrom(l.fsys, name)
 		if err != nil {
 			l.diags = append(l.diags, unreadableDeclaration(filepath.Join(l.dir, name), err))
 			continue
@@ -129,12 +131,33 @@ func (l *loader) readAny(path string) ([]byte, error) {
 	if name := l.inputName(path); filepath.IsAbs(name) {
 		src, err = l.req.ReadFile(path)
 	} else {
-		src, err = fs.ReadFile(l.fsys, filepath.ToSlash(name))
+		src, err = readFrom(l.fsys, filepath.ToSlash(name))
 	}
 	if err == nil && len(src) > maxFileSize {
 		err = errTooLarge
 	}
 	return src, err
+}
+
+// readFrom reads a file of a file system, one byte more than allowed at most.
+func readFrom(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFileSize+1))
+}
+
+// readHost is readFrom for a path of the host. It may be a pipe, which the shell
+// makes of --var-file <(command), or a device without an end.
+func readHost(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFileSize+1))
 }
 
 var errTooLarge = errors.New("it is larger than 1 MiB")

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
 	"math/big"
@@ -28,7 +27,7 @@ func (l *loader) readConfined(name string) (string, error) {
 	if input, known := l.named[clean]; known {
 		return string(input.Bytes), nil
 	}
-	src, err := fs.ReadFile(l.confined, clean)
+	src, err := readFrom(l.confined, clean)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("cannot read %q: %w", name, cause(err))

@@ -41,7 +41,7 @@ type Request struct {
 	Mode     Mode
 	Version  string // of packsync, for required_version; one that is not X.Y.Z is a development build and satisfies any
 	// ReadFile reads files that are named by absolute path or lie outside the
-	// declaration's directory; nil means os.ReadFile.
+	// declaration's directory; nil means from disk.
 	ReadFile func(path string) ([]byte, error)
 }
 
@@ -114,7 +114,7 @@ type loader struct {
 
 func newLoader(fsys, confined fs.FS, dir string, req Request) *loader {
 	if req.ReadFile == nil {
-		req.ReadFile = os.ReadFile
+		req.ReadFile = readHost
 	}
 	return &loader{
 		req: req, dir: dir, fsys: fsys, confined: confined,

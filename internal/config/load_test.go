@@ -284,3 +284,11 @@ func TestBasePathsAndRefs(t *testing.T) {
 		t.Errorf("got %+v", cfg)
 	}
 }
+
+func TestAFileWithoutAnEndIsRefused(t *testing.T) {
+	src := "pack \"p\" {\n  source = \"./p\"\n  config_file = \"/dev/zero\"\n}\n"
+	_, _, diags := LoadFS(fstest.MapFS{"packs.hcl": text(src)}, "/decl", Request{File: "/decl"})
+	if !strings.HasPrefix(summaries(diags), "Unreadable config file") || !strings.Contains(diags[0].Detail, "larger than 1 MiB") {
+		t.Errorf("got %v", diags)
+	}
+}
