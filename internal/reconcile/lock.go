@@ -40,17 +40,15 @@ func Lock(ctx context.Context, opts Options, cb Callbacks) (*Locked, error) {
 		mode = resolve.Update
 	}
 	p := &Planned{Declaration: decl, world: w}
-	if err := w.resolve(ctx, p, mode); err != nil {
+	err = w.resolve(ctx, p, mode)
+	if p.Resolved == nil {
 		return nil, err
 	}
 	locked := &Locked{
 		Declaration: p.Declaration, Lock: p.Resolved.Lock, Changes: lockChanges(p.Resolved), Findings: p.Resolved.Findings,
 	}
-	if opts.Locked && len(locked.Changes) > 0 {
-		return locked, lockStale(locked.Changes, opts.LockFile)
-	}
-	if len(locked.Changes) == 0 || opts.Locked {
-		return locked, nil
+	if err != nil || len(locked.Changes) == 0 {
+		return locked, err
 	}
 	if err := lockfile.Write(w.disk(), opts.LockFile, p.Resolved.Lock); err != nil {
 		return locked, fmt.Errorf("write the lock: %w", err)

@@ -78,7 +78,9 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	return p, nil
 }
 
-// resolve reads the lock and finds what it lacks.
+// resolve reads the lock and finds what it lacks. Under --locked a lock that does
+// not fit is a *StaleError before the network is used at all; p.Resolved then says
+// what would change.
 func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) error {
 	lock, diags := lockfile.Read(w.opts.LockFile)
 	if diags.HasErrors() {
@@ -88,6 +90,9 @@ func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) erro
 	if w.opts.Destroy { // the lock stays as it is, for the next apply
 		p.Resolved = &resolve.Result{Lock: lock}
 		return nil
+	}
+	if w.opts.Locked {
+		mode = resolve.Locked
 	}
 	result, diags := resolve.Resolve(ctx, resolve.Request{
 		Packs: w.declared(), Lock: lock, Mode: mode, Update: w.opts.Packs,
@@ -100,6 +105,9 @@ func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) erro
 		return &DeclarationError{Diagnostics: diags, Files: p.Files}
 	}
 	p.Resolved = result
+	if w.opts.Locked && len(result.Changes) > 0 {
+		return lockStale(lockChanges(result), w.opts.LockFile)
+	}
 	p.Warnings = append(p.Warnings, diags...)
 	p.Warnings = append(p.Warnings, result.Warnings...)
 	return nil
@@ -107,9 +115,6 @@ func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) erro
 
 // judge says whether the plan may be carried out: not stale, not blocked.
 func (w *world) judge(p *Planned) error {
-	if w.opts.Locked && len(p.Plan.LockChanges) > 0 {
-		return lockStale(p.Plan.LockChanges, w.opts.LockFile)
-	}
 	if saved := w.opts.Saved; saved != nil && saved.PlanDigest != p.Plan.PlanDigest {
 		moved := plan.Moved(saved, p.Plan)
 		if len(moved) == 0 {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/packsync/packsync/internal/config"
-	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
 )
@@ -72,33 +71,13 @@ func (req Request) want(p *config.Pack) (lockfile.Want, error) {
 	return want, err
 }
 
-// Stale lists what Resolve would change, sorted by ref, without asking any
-// source or index: that a lock does not fit the declaration is known before the
-// network is. After is nil where the change is not known because something would
-// have to be chosen.
-func Stale(req Request) ([]Change, diag.List) {
-	var changes []Change
-	var diags diag.List
-	declared := map[pack.Ref]bool{}
-	for i := range req.Packs {
-		p := &req.Packs[i]
-		declared[p.Ref] = true
-		v, err := req.judge(p)
-		switch {
-		case err != nil:
-			diags = append(diags, problem(p, err))
-		case v.keep:
-			after := v.kept(p)
-			if change := changeOf(p.Ref, v.before, &after, v.reason); change != nil {
-				changes = append(changes, *change)
-			}
-		case v.before == nil:
-			changes = append(changes, Change{Ref: p.Ref, Kind: Added, Reason: v.reason})
-		default:
-			changes = append(changes, Change{Ref: p.Ref, Kind: Moved, Before: v.before, Reason: v.reason})
-		}
+// stale is the change of a pack for which something would have to be chosen.
+func (v verdict) stale(ref pack.Ref) *Change {
+	change := &Change{Ref: ref, Kind: Moved, Before: v.before, Reason: v.reason}
+	if v.before == nil {
+		change.Kind = Added
 	}
-	return sorted(append(changes, req.dropped(declared)...)), diags
+	return change
 }
 
 // dropped lists the entries of packs that nobody declares.

@@ -27,10 +27,14 @@ import (
 // Mode says which pins may move.
 type Mode int
 
-// The modes. Both pin what is missing and drop what nobody declares.
+// The modes. Missing and Update pin what is missing and drop what nobody needs.
 const (
 	Missing Mode = iota // keep every pin that satisfies the declaration
 	Update              // choose anew for the packs of Request.Update
+	// Locked asks no source and no index: that a lock does not fit is known before
+	// the network is. Where something would have to be chosen the change has no
+	// After, and the pack no pin.
+	Locked
 )
 
 // defaultParallel is how many packs are resolved at once. Waiting for servers is
@@ -111,7 +115,7 @@ type Change struct {
 	Ref    pack.Ref
 	Kind   ChangeKind
 	Before *lockfile.Entry // nil if added
-	After  *lockfile.Entry // nil if removed
+	After  *lockfile.Entry // nil if removed, and under Locked if it is yet to be chosen
 	Reason string          // why, as a clause: "not locked yet"
 }
 
@@ -208,6 +212,7 @@ type outcome struct {
 	change   *Change
 	findings []pack.Finding
 	problem  *diag.Diagnostic
+	open     bool // under Locked: there is no pin, only the change
 }
 
 // pack keeps the pin of one pack or chooses anew.
@@ -218,6 +223,9 @@ func (r *resolver) pack(ctx context.Context, p *config.Pack) outcome {
 	}
 	if v.keep {
 		return r.keep(ctx, p, v)
+	}
+	if r.req.Mode == Locked {
+		return outcome{open: true, change: v.stale(p.Ref)}
 	}
 	r.event(Event{Ref: p.Ref, Step: Choosing})
 	out := r.anew(ctx, p, v.want, v.before)
@@ -264,7 +272,7 @@ func (r *resolver) keep(ctx context.Context, p *config.Pack, v verdict) outcome 
 // collect makes one result of what became of the packs.
 func collect(req Request, outcomes []outcome, lookup Lookup) (*Result, diag.List) {
 	result := &Result{Packs: map[pack.Ref]Pin{}, Findings: map[pack.Ref][]pack.Finding{}}
-	entries := map[pack.Ref]lockfile.Entry{}
+	entries, declared := map[pack.Ref]lockfile.Entry{}, map[pack.Ref]bool{}
 	var diags diag.List
 	for i, out := range outcomes {
 		ref := req.Packs[i].Ref
@@ -272,8 +280,11 @@ func collect(req Request, outcomes []outcome, lookup Lookup) (*Result, diag.List
 			diags = append(diags, out.problem)
 			continue
 		}
-		result.Packs[ref] = out.pin
-		entries[ref] = out.pin.Entry
+		declared[ref] = true
+		if !out.open {
+			result.Packs[ref] = out.pin
+			entries[ref] = out.pin.Entry
+		}
 		if len(out.findings) > 0 {
 			result.Findings[ref] = out.findings
 		}
@@ -289,10 +300,6 @@ func collect(req Request, outcomes []outcome, lookup Lookup) (*Result, diag.List
 	if diags.HasErrors() {
 		sortByPlace(diags)
 		return nil, append(diags, result.Warnings...)
-	}
-	declared := map[pack.Ref]bool{}
-	for ref := range result.Packs {
-		declared[ref] = true
 	}
 	result.Changes = sorted(append(result.Changes, req.dropped(declared)...))
 	result.Lock = req.lock().With(entries)
