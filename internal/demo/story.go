@@ -215,8 +215,8 @@ func (w *world) planHoldsNoSecret() error {
 func (w *world) greeterIsGone() error {
 	asked := w.stackstorm.mutations()
 	fmt.Printf("\n   StackStorm was told\n%s", indent(strings.Join(asked, "\n")))
-	if _, err := os.Stat(filepath.Join(w.root, "team", "greeter")); !os.IsNotExist(err) {
-		return fmt.Errorf("greeter is still there (%v)", err)
+	if _, err := os.Lstat(filepath.Join(w.root, "team", "greeter")); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(errors.New("greeter is still there"), err)
 	}
 	if !slices.ContainsFunc(asked, func(line string) bool { return strings.Contains(line, "greeter") }) {
 		return fmt.Errorf("StackStorm was not told to forget greeter")
