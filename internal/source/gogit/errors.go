@@ -75,6 +75,8 @@ func (r *remote) explain(err error) (text, hint string) {
 		return "", r.hint(transport.Problem{Kind: transport.Cut}, err, block)
 	case errors.As(err, &refused) && r.isSSH():
 		return "", "check the path of the repository, and that the ssh key may read it"
+	case errors.As(err, &refused):
+		return "", "" // its words are the server's: nothing is read out of them
 	}
 	p := transport.Diagnose(err, r.opener.opts.Clock.Now())
 	if p.Kind == transport.Unknown {
