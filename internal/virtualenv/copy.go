@@ -325,7 +325,7 @@ func (c *copier) target(at, target string) (string, error) {
 		if real != c.python {
 			return "", fmt.Errorf("it leads to %s, not to the Python interpreter %s", real, c.python)
 		}
-		if !filepath.IsAbs(target) && !isInterpreter(path.Join("bin", target)) {
+		if strings.Contains(target, c.from) || !filepath.IsAbs(target) && !isInterpreter(path.Join("bin", target)) {
 			return "", fmt.Errorf("it leads to %s in a roundabout way, by %q", real, target)
 		}
 		return target, nil

@@ -154,20 +154,21 @@ func secretTexts(secrets ...pack.Secret) (texts []string) {
 // advice says what to do about a failed step of pip.
 func (o Options) advice(err error, lines []string) string {
 	text := strings.Join(lines, "\n")
+	// What pip could not ask, it says at the end, does not exist.
 	nothingFits := strings.Contains(text, "No matching distribution") || strings.Contains(text, "Could not find a version")
 	switch {
 	case errors.Is(err, errTimeLimit):
 		return fmt.Sprintf("It did not finish within %s: raise python.timeout, or see which line above it hung at.", o.Timeout)
+	case strings.Contains(text, "CERTIFICATE_VERIFY_FAILED") || strings.Contains(text, "SSLError"):
+		return "Name the authority that signed the certificate in network.ca_file."
+	case strings.Contains(text, "ProxyError"):
+		return "Check https_proxy and no_proxy in the network block."
 	case nothingFits && o.Offline:
 		return "Offline, packages come only from the vendored wheels: run packsync vendor with network access."
 	case nothingFits && o.OnlyBinary:
 		return "Under only_binary only wheels count: require a version that has one for this Python, or set only_binary = false for this pack."
 	case nothingFits:
 		return "Check the name and version in requirements.txt, and that the index has it for this Python."
-	case strings.Contains(text, "CERTIFICATE_VERIFY_FAILED") || strings.Contains(text, "SSLError"):
-		return "Name the authority that signed the certificate in network.ca_file."
-	case strings.Contains(text, "ProxyError"):
-		return "Check https_proxy and no_proxy in the network block."
 	case strings.Contains(text, "No space left"):
 		return "Make room on the file system of the build directory."
 	}

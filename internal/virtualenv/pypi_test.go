@@ -7,10 +7,16 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -31,11 +37,9 @@ func wheel(project, version string, files map[string]string, requires ...string)
 	if all == nil {
 		all = map[string]string{}
 	}
-	for _, extra := range []string{"entry_points.txt"} {
-		if text, ok := all[extra]; ok {
-			delete(all, extra)
-			all[info+extra] = text
-		}
+	if text, ok := all["entry_points.txt"]; ok {
+		delete(all, "entry_points.txt")
+		all[info+"entry_points.txt"] = text
 	}
 	meta := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", project, version)
 	for _, r := range requires {
@@ -116,31 +120,43 @@ type pypi struct {
 	password string // "" to let everybody in
 
 	mu       sync.Mutex
+	releases []release
 	requests []string
-	onGet    func(path string) // if not nil
+	hook     func(path string) // called for each request, if not nil
 }
 
 func newPyPI(t testing.TB, releases ...release) *pypi { return startPyPI(t, false, "", releases) }
 
 func startPyPI(t testing.TB, tls bool, password string, releases []release) *pypi {
 	t.Helper()
-	p := &pypi{password: password}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, releases) })
+	p := &pypi{password: password, releases: releases}
+	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(p.serve))
+	p.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // of handshakes that tests let fail
 	if tls {
-		p.Server = httptest.NewUnstartedServer(handler)
-		p.Config.ErrorLog = nil
 		p.StartTLS()
 	} else {
-		p.Server = httptest.NewServer(handler)
+		p.Start()
 	}
 	t.Cleanup(p.Close)
 	return p
 }
 
-func (p *pypi) serve(w http.ResponseWriter, r *http.Request, releases []release) {
+func (p *pypi) setReleases(releases ...release) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.releases = releases
+}
+
+func (p *pypi) onRequest(hook func(path string)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hook = hook
+}
+
+func (p *pypi) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.requests = append(p.requests, r.URL.Path)
-	hook := p.onGet
+	hook, releases := p.hook, p.releases
 	p.mu.Unlock()
 	if hook != nil {
 		hook(r.URL.Path)
@@ -173,4 +189,38 @@ func (p *pypi) seen() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests)
+}
+
+// decodeReport reads what the code in report sends.
+func decodeReport(body io.Reader) (saw map[string]any, err error) {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := url.PathUnescape(string(text))
+	if err != nil {
+		return nil, err
+	}
+	return saw, json.Unmarshal([]byte(plain), &saw)
+}
+
+func write(t testing.TB, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// openTree lets everybody read what lies below dir.
+func openTree(t testing.TB, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.Type()&os.ModeSymlink != 0 {
+			return err
+		}
+		return os.Chmod(path, 0o755)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -63,8 +63,9 @@ func (reqs requirements) read(packTree fs.FS, name string) error {
 var (
 	commentPattern  = regexp.MustCompile(`(^|\s+)#.*$`)
 	commentLine     = regexp.MustCompile(`\A\s*#`)
-	includeLong     = regexp.MustCompile(`\A--(requirem\w*|const\w*)(?:=|\s+)(.+)`)
-	includeShort    = regexp.MustCompile(`\A-[rc]\s*(.+)`)
+	includeOption   = regexp.MustCompile(`\A(?:-([rc])|--(requirem\w*|const\w*)(?:=|\z))(.*)\z`)
+	wordPattern     = regexp.MustCompile(`(?:[^\s'"]|'[^']*'|"[^"]*")+`)
+	quotePattern    = regexp.MustCompile(`'([^']*)'|"([^"]*)"`)
 	schemePattern   = regexp.MustCompile(`\A[a-z][a-z+]*:`)
 	noBinaryPattern = regexp.MustCompile(`(^|\s)--no-b[a-z-]*`)
 	editablePattern = regexp.MustCompile(`\A(-e|--e[dit]\w*)`)
@@ -97,14 +98,34 @@ func logicalLines(text string) (lines []string) {
 }
 
 // includedFile returns the file that a line includes, as it is written there.
+// pip takes one a line, -r before -c, and none where a requirement comes first.
 func includedFile(line string) (string, bool) {
-	var name string
-	if m := includeLong.FindStringSubmatch(line); m != nil {
-		name = m[2]
-	} else if m := includeShort.FindStringSubmatch(line); m != nil {
-		name = m[1]
+	words := wordPattern.FindAllString(line, -1)
+	if len(words) == 0 || !strings.HasPrefix(words[0], "-") {
+		return "", false
 	}
-	name = strings.Trim(strings.TrimSpace(name), `"'`)
+	var first struct{ required, constraint string }
+	for i := 0; i < len(words); i++ {
+		m := includeOption.FindStringSubmatch(words[i])
+		if m == nil {
+			continue
+		}
+		name := m[3]
+		if name == "" && i+1 < len(words) {
+			i++
+			name = words[i]
+		}
+		name = quotePattern.ReplaceAllString(name, "$1$2")
+		if kind := (m[1] + m[2])[0]; kind == 'r' && first.required == "" {
+			first.required = name
+		} else if kind == 'c' && first.constraint == "" {
+			first.constraint = name
+		}
+	}
+	name := first.required
+	if name == "" {
+		name = first.constraint
+	}
 	return name, name != "" && !schemePattern.MatchString(name)
 }
 
