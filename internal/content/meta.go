@@ -161,9 +161,9 @@ func (r *metaReader) required(key string) string {
 	text, ok := node.Text()
 	switch {
 	case node == nil:
-		r.warn("pack-key-missing", key, nil, "%s is missing; StackStorm refuses to register the pack without it", key)
+		r.warn("PS-PACK-KEY-MISSING", key, nil, "%s is missing; StackStorm refuses to register the pack without it", key)
 	case !ok:
-		r.warn("pack-key-type", key, node, "%s has the type %s; StackStorm refuses to register the pack unless it is text", key, node.Kind)
+		r.warn("PS-PACK-KEY-TYPE", key, node, "%s has the type %s; StackStorm refuses to register the pack unless it is text", key, node.Kind)
 		return node.Str()
 	}
 	return text
@@ -176,13 +176,13 @@ func (r *metaReader) list(key string) []string {
 		return nil
 	}
 	if node.Kind != pyyaml.List {
-		r.warn("pack-key-type", key, node, "%s has the type %s; StackStorm refuses to register the pack unless it is a list", key, node.Kind)
+		r.warn("PS-PACK-KEY-TYPE", key, node, "%s has the type %s; StackStorm refuses to register the pack unless it is a list", key, node.Kind)
 		return nil
 	}
 	var texts []string
 	for _, item := range node.Items() {
 		if _, ok := item.Text(); !ok {
-			r.warn("pack-key-type", key, item, "%s holds an item of the type %s; StackStorm refuses to register the pack unless all are text (write it in quotes)", key, item.Kind)
+			r.warn("PS-PACK-KEY-TYPE", key, item, "%s holds an item of the type %s; StackStorm refuses to register the pack unless all are text (write it in quotes)", key, item.Kind)
 		}
 		texts = append(texts, item.Str())
 	}
@@ -196,7 +196,7 @@ func (r *metaReader) stackstormVersion() string {
 	}
 	text, ok := node.Text()
 	if !ok || !stackstormPattern.MatchString(text) {
-		r.warn("pack-stackstorm-version", "stackstorm_version", node,
+		r.warn("PS-PACK-ST2-VERSION", "stackstorm_version", node,
 			"stackstorm_version %q is not of the form \">=3.8.0, <4.0.0\"; StackStorm refuses to register the pack", node.Str())
 	}
 	return node.Str()
@@ -207,13 +207,13 @@ func (r *metaReader) stackstormVersion() string {
 func (r *metaReader) pythonVersions() []string {
 	node := r.root.Get("python_versions")
 	if text, ok := node.Text(); ok {
-		r.warn("pack-key-type", "python_versions", node, "python_versions is text; StackStorm refuses to register the pack unless it is a list")
+		r.warn("PS-PACK-KEY-TYPE", "python_versions", node, "python_versions is text; StackStorm refuses to register the pack unless it is a list")
 		return []string{text}
 	}
 	versions := r.list("python_versions")
 	for _, version := range versions {
 		if version != "2" && version != "3" {
-			r.warn("pack-python-version", "python_versions", node, "python_versions holds %q; StackStorm knows \"2\" and \"3\"", version)
+			r.warn("PS-PACK-PYTHON-VERSION", "python_versions", node, "python_versions holds %q; StackStorm knows \"2\" and \"3\"", version)
 		}
 	}
 	return versions
@@ -225,19 +225,19 @@ func (r *metaReader) checkRest(warnings []pyyaml.Warning) {
 	email := r.root.Get("email")
 	switch text, ok := email.Text(); {
 	case email == nil:
-		r.warn("pack-email-missing", "email", nil, "email is missing; its schema does not say so, but StackStorm fails to register a pack without it (a null is enough)")
+		r.warn("PS-PACK-EMAIL-MISSING", "email", nil, "email is missing; its schema does not say so, but StackStorm fails to register a pack without it (a null is enough)")
 	case email.Kind == pyyaml.Null:
 	case !ok || !strings.Contains(strings.TrimSuffix(text, "@"), "@"):
-		r.warn("pack-email-invalid", "email", email, "email is not an e-mail address; StackStorm's database refuses the pack")
+		r.warn("PS-PACK-EMAIL-INVALID", "email", email, "email is not an e-mail address; StackStorm's database refuses the pack")
 	}
 	r.list("keywords")
 	r.list("contributors")
 	if system := r.root.Get("system"); system != nil && system.Kind != pyyaml.Mapping && system.Kind != pyyaml.Null {
-		r.warn("pack-key-type", "system", system, "system has the type %s; StackStorm refuses to register the pack unless it is a mapping", system.Kind)
+		r.warn("PS-PACK-KEY-TYPE", "system", system, "system has the type %s; StackStorm refuses to register the pack unless it is a mapping", system.Kind)
 	}
 	for _, w := range warnings {
 		r.findings = append(r.findings, pack.Finding{
-			ID: "yaml-duplicate-key", Severity: pack.Warning, Resource: MetaFile,
+			ID: "PS-YAML-DUPLICATE-KEY", Severity: pack.Warning, Resource: MetaFile,
 			Message: w.Message, At: []string{fmt.Sprintf("%s:%d", MetaFile, w.Line)},
 		})
 	}

@@ -130,21 +130,21 @@ func TestReadMetaMissingFileIsToldApart(t *testing.T) {
 
 func TestReadMetaFindings(t *testing.T) {
 	cases := []struct{ name, change, want string }{
-		{"no email", "-email", "pack-email-missing pack.yaml"},
+		{"no email", "-email", "PS-PACK-EMAIL-MISSING pack.yaml"},
 		{"a null email is accepted", "email:", ""},
-		{"not an address", "email: someone", "pack-email-invalid pack.yaml:10"},
-		{"no author", "-author", "pack-key-missing pack.yaml"},
-		{"no name", "-name", "pack-key-missing pack.yaml"},
-		{"a number as description", "description: 12", "pack-key-type pack.yaml:10"},
-		{"python versions as numbers", "python_versions: [3]", "pack-key-type pack.yaml:10"},
-		{"a python nobody knows", "python_versions: ['4']", "pack-python-version pack.yaml:10"},
-		{"python versions as text", "python_versions: '3'", "pack-key-type pack.yaml:10"},
-		{"a bare StackStorm version", "stackstorm_version: 3.10.0", "pack-stackstorm-version pack.yaml:10"},
+		{"not an address", "email: someone", "PS-PACK-EMAIL-INVALID pack.yaml:10"},
+		{"no author", "-author", "PS-PACK-KEY-MISSING pack.yaml"},
+		{"no name", "-name", "PS-PACK-KEY-MISSING pack.yaml"},
+		{"a number as description", "description: 12", "PS-PACK-KEY-TYPE pack.yaml:10"},
+		{"python versions as numbers", "python_versions: [3]", "PS-PACK-KEY-TYPE pack.yaml:10"},
+		{"a python nobody knows", "python_versions: ['4']", "PS-PACK-PYTHON-VERSION pack.yaml:10"},
+		{"python versions as text", "python_versions: '3'", "PS-PACK-KEY-TYPE pack.yaml:10"},
+		{"a bare StackStorm version", "stackstorm_version: 3.10.0", "PS-PACK-ST2-VERSION pack.yaml:10"},
 		{"a StackStorm version with a space", "stackstorm_version: '>= 3.9.0'", ""},
-		{"keywords as text", "keywords: a, b", "pack-key-type pack.yaml:10"},
+		{"keywords as text", "keywords: a, b", "PS-PACK-KEY-TYPE pack.yaml:10"},
 		{"null keywords", "keywords:", ""},
-		{"system as list", "system: [x]", "pack-key-type pack.yaml:10"},
-		{"dependencies as mapping", "dependencies: {a: b}", "pack-key-type pack.yaml:10"},
+		{"system as list", "system: [x]", "PS-PACK-KEY-TYPE pack.yaml:10"},
+		{"dependencies as mapping", "dependencies: {a: b}", "PS-PACK-KEY-TYPE pack.yaml:10"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestReadMetaWarnsOfKeysWrittenTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if meta.Version != "2.0.0" || len(meta.Findings) != 1 || meta.Findings[0].ID != "yaml-duplicate-key" {
+	if meta.Version != "2.0.0" || len(meta.Findings) != 1 || meta.Findings[0].ID != "PS-YAML-DUPLICATE-KEY" {
 		t.Errorf("version %s, findings %v", meta.Version, meta.Findings)
 	}
 }

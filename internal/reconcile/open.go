@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/packsync/packsync/internal/config"
@@ -106,10 +107,16 @@ func (w *world) client() (st2.Client, error) {
 		}
 		return st2.NewAPI(st2.Options{URL: r.URL, APIKey: r.APIKey, Token: r.Token, HTTP: client, Clock: st2.SystemClock()}), nil
 	case config.RegisterCommand:
-		return st2.NewCommand(st2.CommandOptions{Argv: r.Command, ConfigFile: r.ConfigFile}), nil
+		return st2.NewCommand(st2.CommandOptions{Argv: r.Command, ConfigFile: r.ConfigFile, Env: childEnv(w.opts.Config.Environ)}), nil
 	default:
 		return st2.None(), nil
 	}
+}
+
+// childEnv is the environment for StackStorm's commands: without packsync's own
+// variables, which may hold secrets.
+func childEnv(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool { return strings.HasPrefix(entry, "PACKSYNC_") })
 }
 
 func (w *world) indexPath() string { return filepath.Join(w.work, "index") }

@@ -64,9 +64,12 @@ func (e *Error) Error() string {
 		text = e.Err.Error()
 	}
 	if e.Status != 0 {
-		return fmt.Sprintf("%s: StackStorm answered %d: %s", e.Op, e.Status, text)
+		text = fmt.Sprintf("StackStorm answered %d: %s", e.Status, text)
 	}
-	return fmt.Sprintf("%s: %s", e.Op, text)
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return e.Op + ": " + text
 }
 
 func (e *Error) Unwrap() error { return e.Err }
