@@ -60,6 +60,7 @@ func decide(in Input, want Want, p *Plan) Change {
 		Ref: want.Ref, BasePath: want.Side.BasePath, Action: NoOp, After: &after,
 		Reasons: []string{}, Findings: slices.Clone(want.Findings),
 	}
+	leftAlone := false
 	switch {
 	case !managed && !there:
 		c.becomes(Install, "declared and not installed")
@@ -71,7 +72,7 @@ func decide(in Input, want Want, p *Plan) Change {
 		c.move(in, want, recorded, seen, there)
 	default:
 		c.Before = &recorded.Side
-		c.compare(want, recorded, seen, there, p)
+		leftAlone = c.compare(want, recorded, seen, there, p)
 	}
 	switch {
 	case c.Do.Place:
@@ -80,6 +81,9 @@ func decide(in Input, want Want, p *Plan) Change {
 		after.Modes = recorded.Side.Modes
 	default:
 		after.Modes = seen.Modes
+	}
+	if !leftAlone {
+		c.environ(want, recorded, seen, managed, p)
 	}
 	c.configure(want, recorded, seen, p)
 	c.register(in, want, recorded, seen)
@@ -154,8 +158,9 @@ func (c *Change) move(in Input, want Want, recorded Recorded, seen Seen, there b
 	}
 }
 
-// compare handles a managed pack at its place.
-func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p *Plan) {
+// compare handles a managed pack at its place. It reports whether the pack was
+// edited and is left alone.
+func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p *Plan) (leftAlone bool) {
 	pinned := recorded.Side.Tree == want.Side.Tree
 	edited := there && (seen.Link || seen.Content != recorded.Side.Content)
 	switch {
@@ -167,16 +172,16 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 		p.Drift = append(p.Drift, Drift{Ref: want.Ref, Kind: "edited", Detail: want.Side.Path + " is a symbolic link now"})
 		c.becomes(Repair, "its directory was replaced by a symbolic link")
 		c.block("PS-LINK", "%s was replaced by a symbolic link. Remove the link, then run apply again.", seen.Path)
-		return
+		return false
 	case edited && seen.Content == want.Side.Content:
 		// Somebody brought it to the new pin by hand: there is nothing to lose.
 		c.becomes(Update, "already on disk as locked")
-		return
+		return false
 	case edited:
 		p.Drift = append(p.Drift, Drift{Ref: want.Ref, Kind: "edited", Detail: seen.Path + " was edited", Files: seen.Edits})
 		if want.OnDrift == DriftLeave {
 			c.note("PS-DRIFT-LEFT", pack.Warning, "%s was edited (%s) and is left alone (on_drift = \"leave\")", seen.Path, few(seen.Edits))
-			return
+			return true
 		}
 		c.drifted(want, seen)
 	case len(seen.OddMode) > 0 && recorded.Side.Modes == PlacedModes:
@@ -191,6 +196,7 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 		// The same content under another name: nothing on disk changes.
 		c.becomes(Update, pinMoved(recorded.Side, want.Side))
 	}
+	return false
 }
 
 // drifted applies on_drift to an edited tree that is not left alone: it is
@@ -203,6 +209,30 @@ func (c *Change) drifted(want Want, seen Seen) {
 	}
 	c.becomes(Repair, "edited by hand ("+few(seen.Edits)+")")
 	c.block("PS-DRIFT", "%s was edited since packsync installed it (%s). %s", seen.Path, few(seen.Edits), wayOut(want.Ref))
+}
+
+// environ adds what happens to the virtualenv. One that stands where a pack is
+// adopted was built for the same requirements, by StackStorm, and is adopted too.
+func (c *Change) environ(want Want, recorded Recorded, seen Seen, managed bool, p *Plan) {
+	switch {
+	case want.Side.Venv == "":
+	case !managed && seen.Venv != "" && c.Action == Adopt:
+	case seen.Venv == "":
+		if managed && recorded.Side.Venv != "" && c.Action == NoOp {
+			p.Drift = append(p.Drift, Drift{Ref: want.Ref, Kind: "missing", Detail: "its virtualenv is gone"})
+		}
+		c.Do.Venv = true
+		if c.Action != Install {
+			c.becomes(Repair, "its virtualenv is not there")
+		}
+	case recorded.Side.Venv == want.Side.Venv:
+	case c.Do.Place:
+		c.Reasons = append(c.Reasons, "its virtualenv is built anew: requirements, Python or pip options changed")
+		c.Do.Venv = true
+	default:
+		c.becomes(Repair, "its virtualenv is built anew: requirements, Python or pip options changed")
+		c.Do.Venv = true
+	}
 }
 
 // configure adds what happens to the config file.
@@ -260,9 +290,9 @@ func (c *Change) register(in Input, want Want, recorded Recorded, seen Seen) {
 	}
 	types := slices.DeleteFunc(slices.Clone(recorded.Pending), func(t string) bool { return t == "unload" })
 	due := RegistrationDigest(want.Side.Tree, want.Side.Config)
-	modesOnly := c.Do.Place && c.Action == Repair && seen.Content == want.Side.Content
+	filesSame := (c.Do.Place || c.Do.Venv) && c.Action == Repair && seen.Content == want.Side.Content
 	switch {
-	case modesOnly && recorded.Registered == due && len(types) == 0:
+	case filesSame && !c.Do.Config && recorded.Registered == due && len(types) == 0:
 	case c.Do.Place, c.Action == Adopt, c.Action == Install:
 		types = []string{"all"}
 	case recorded.Registered == "" && len(types) == 0:
@@ -304,6 +334,9 @@ func leave(in Input, ref pack.Ref) Change {
 	}
 	c.Action = Remove
 	c.Do.TakeAway, c.Do.Unregister = before.Path, in.Registration
+	if before.Venv != "" {
+		c.Do.TakeVenv = seen.Venv
+	}
 	c.Reasons = append(c.Reasons, "no longer declared")
 	if slices.Contains(recorded.Pending, "unload") {
 		c.Reasons = append(c.Reasons, "StackStorm could not unload it last time")

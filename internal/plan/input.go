@@ -70,6 +70,7 @@ type Seen struct {
 	Content pack.TreeHash
 	OddMode []string // paths whose mode or owner does not fit
 	Config  string   // digest of the config file on disk, "" if there is none
+	Venv    string   // path of the virtualenv that is there, "" if there is none
 	Edits   []string // what differs from the record, file by file: "changed actions/a.yaml"
 }
 

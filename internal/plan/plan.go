@@ -102,6 +102,7 @@ type Side struct {
 	Version  string        `json:"version,omitempty"`
 	Title    string        `json:"title,omitempty"` // of the commit, quoted
 	Config   string        `json:"config,omitempty"`
+	Venv     string        `json:"venv,omitempty"`     // reuse key of the virtualenv; "" for none
 	Modes    string        `json:"modes,omitempty"`    // mode profile (package installed); "" if none fits
 	Unpinned bool          `json:"unpinned,omitempty"` // a plain directory
 }
@@ -112,7 +113,9 @@ type Work struct {
 	Place      bool     `json:"place,omitempty"`       // stage the tree and swap it in
 	TakeAway   string   `json:"take_away,omitempty"`   // directory to take away: a removed pack, or the old place of a moved one
 	Config     bool     `json:"config,omitempty"`      // write the config file
+	Venv       bool     `json:"venv,omitempty"`        // build the virtualenv and swap it in
 	ConfigKeys []string `json:"config_keys,omitempty"` // key paths that change, for people
+	TakeVenv   string   `json:"take_venv,omitempty"`   // virtualenv to take away, of a removed pack
 	Release    bool     `json:"release,omitempty"`     // hand the config file back unchanged
 	Unregister bool     `json:"unregister,omitempty"`
 	Register   []string `json:"register,omitempty"` // registration types

@@ -22,9 +22,9 @@ var update = flag.Bool("update", false, "write what the planner answers into the
 // TestTables runs testdata/*.txt: each case is a few sentences about what is
 // declared, recorded and on disk, and the plan that follows.
 //
-//	want    BASE/REF VERSION TREE [config=C matches] [after=REF,…] [replace] [on_drift=P]
-//	record  BASE/REF VERSION TREE [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes]
-//	disk    BASE/REF TREE [config=C] [odd=PATH] [link]
+//	want    BASE/REF VERSION TREE [venv=K] [config=C matches] [after=REF,…] [replace] [on_drift=P]
+//	record  BASE/REF VERSION TREE [venv=K] [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes]
+//	disk    BASE/REF TREE [venv] [config=C] [odd=PATH] [link]
 //	with    [registration] [allow-removals=N] [destroy] [target=REF] [exclude=REF]
 func TestTables(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -110,7 +110,7 @@ func parseLine(in *Input, fields []string) error {
 	case "want":
 		f := take(4)
 		side := sideOf(f[1], f[2], f[3])
-		side.Config = options["config"]
+		side.Config, side.Venv = options["config"], options["venv"]
 		in.Packs = append(in.Packs, Want{
 			Side: side, Ref: refOf(f[1]), DependsOn: list("after"), Replace: has("replace"),
 			OnDrift: OnDrift(options["on_drift"]), ConfigMatches: has("matches"),
@@ -118,7 +118,7 @@ func parseLine(in *Input, fields []string) error {
 	case "record":
 		f := take(4)
 		side := sideOf(f[1], f[2], f[3])
-		side.Config = options["config"]
+		side.Config, side.Venv = options["config"], options["venv"]
 		if side.Modes = PlacedModes; has("odd-modes") {
 			side.Modes = ""
 		}
@@ -134,6 +134,9 @@ func parseLine(in *Input, fields []string) error {
 		f := take(3)
 		side := sideOf(f[1], "", f[2])
 		seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: options["config"], Link: has("link"), Modes: PlacedModes}
+		if has("venv") {
+			seen.Venv = "/v/" + string(refOf(f[1]))
+		}
 		if has("odd") {
 			seen.OddMode, seen.Modes = []string{options["odd"]}, ""
 		}
@@ -208,10 +211,12 @@ func workWords(w Work) (words []string) {
 		}
 	}
 	add(w.Place, "place")
+	add(w.Venv, "build virtualenv")
 	add(w.Config, "write config")
 	add(w.Release, "release config")
 	add(w.Unregister, "unregister")
 	add(w.TakeAway != "", "take away "+w.TakeAway)
+	add(w.TakeVenv != "", "take away "+w.TakeVenv)
 	add(len(w.Register) > 0, "register "+strings.Join(w.Register, ","))
 	return words
 }
@@ -244,6 +249,9 @@ func after(in Input, p *Plan) Input {
 		if c.Do.Place {
 			seen.Tree, seen.Content, seen.OddMode, seen.Link = c.After.Tree, c.After.Content, nil, false
 			seen.Modes = PlacedModes
+		}
+		if c.Do.Venv {
+			seen.Venv = "/v/" + string(c.Ref)
 		}
 		i := slices.IndexFunc(out.Packs, func(w Want) bool { return w.Ref == c.Ref })
 		if c.Do.Config {
@@ -310,9 +318,11 @@ func drawInput(t *rapid.T) Input {
 		base := func(what string) string { return rapid.SampledFrom(bases).Draw(t, ref+what) }
 		config := func(what string) string { return rapid.SampledFrom(configs).Draw(t, ref+what) }
 		onDisk := config(" config on disk")
+		venv := rapid.SampledFrom([]string{"", "/v/" + ref}).Draw(t, ref+" venv on disk")
 		if rapid.Bool().Draw(t, ref+" recorded") {
 			side := sideOf(base(" recorded base")+"/"+ref, "1.0.0", tree(" recorded tree"))
 			side.Config = config(" recorded config")
+			side.Venv = rapid.SampledFrom([]string{"", "v1"}).Draw(t, ref+" recorded venv")
 			side.Modes = rapid.SampledFrom([]string{"", PlacedModes}).Draw(t, ref+" recorded modes")
 			r := Recorded{Side: side}
 			if rapid.Bool().Draw(t, ref+" registered") {
@@ -326,7 +336,7 @@ func drawInput(t *rapid.T) Input {
 		for _, b := range bases {
 			if rapid.Bool().Draw(t, ref+" on disk in "+b) {
 				side := sideOf(b+"/"+ref, "", tree(" on disk in "+b))
-				seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: onDisk, Modes: PlacedModes}
+				seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: onDisk, Modes: PlacedModes, Venv: venv}
 				if rapid.Bool().Draw(t, ref+" odd modes in "+b) {
 					seen.OddMode, seen.Modes = []string{"pack.yaml"}, ""
 				}
@@ -336,6 +346,7 @@ func drawInput(t *rapid.T) Input {
 		if rapid.Bool().Draw(t, ref+" declared") {
 			side := sideOf(base(" base")+"/"+ref, "2.0.0", tree(" tree"))
 			side.Config = config(" config")
+			side.Venv = rapid.SampledFrom([]string{"", "v1", "v2"}).Draw(t, ref+" venv")
 			seen := in.Observed[pack.Addr{BasePath: side.BasePath, Ref: pack.Ref(ref)}]
 			in.Packs = append(in.Packs, Want{
 				Side: side, Ref: pack.Ref(ref), Replace: rapid.Bool().Draw(t, ref+" replace"),
