@@ -42,6 +42,9 @@ type Entry struct {
 	Title      string   // first line of the commit message, quoted, at most 120 characters
 	Requires   []string // pack.yaml dependencies
 	Direct     bool     // declared, not only required by another pack
+	// Unreachable records that somebody accepted a commit to which no branch or
+	// tag leads, or not the one that was named.
+	Unreachable bool
 
 	extra map[string]json.RawMessage // unknown and reserved keys, kept
 }
@@ -72,6 +75,7 @@ func (e Entry) Equal(other Entry) bool {
 		e.Title == other.Title &&
 		slices.Equal(e.Requires, other.Requires) &&
 		e.Direct == other.Direct &&
+		e.Unreachable == other.Unreachable &&
 		maps.EqualFunc(e.extra, other.extra, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }
 

@@ -320,7 +320,7 @@ func drawEntry(t *rapid.T) Entry {
 		Subdir: rapid.SampledFrom([]string{"", "packs/a"}).Draw(t, "subdir"),
 		Ref:    rapid.SampledFrom([]string{"", "refs/tags/v1.0.0", "refs/heads/main"}).Draw(t, "ref"),
 		Commit: pack.Commit(hex(40)), Tree: pack.TreeHash("t1:" + hex(64)),
-		Version: printable.Draw(t, "version"), Title: printable.Draw(t, "title"), Direct: direct,
+		Version: printable.Draw(t, "version"), Title: printable.Draw(t, "title"), Direct: direct, Unreachable: rapid.Bool().Draw(t, "unreachable"),
 	}
 	if kind != pack.SelectNone {
 		e.Constraint = pack.Selector{Kind: kind, Text: printable.Draw(t, "constraint")}
@@ -373,6 +373,7 @@ func TestEqualSeesEveryField(t *testing.T) {
 		"title":      func(e *Entry) { e.Title = "" },
 		"requires":   func(e *Entry) { e.Requires = []string{"x"} },
 		"direct":     func(e *Entry) { e.Direct = false },
+		"reachable":  func(e *Entry) { e.Unreachable = true },
 		"unknown":    func(e *Entry) { e.extra = map[string]json.RawMessage{"signer": json.RawMessage(`{}`)} },
 	}
 	for name, change := range changes {

@@ -242,6 +242,8 @@ func (p *parser) entry(ref pack.Ref, m member) Entry {
 			e.Requires, err = texts(field.raw)
 		case "direct":
 			err = boolean(field.raw, &e.Direct)
+		case "unreachable":
+			err = boolean(field.raw, &e.Unreachable)
 		default:
 			e.extra = p.keep(e.extra, field)
 		}
@@ -262,7 +264,7 @@ func (p *parser) complete(ref pack.Ref, e Entry, at int) {
 	switch {
 	case e.Source == "":
 		problem = "It has no source."
-	case e.IsDir() && (e.Commit != "" || e.Tree != "" || e.Ref != "" || e.Index != "" || e.Constraint != (pack.Selector{})):
+	case e.IsDir() && (e.Commit != "" || e.Tree != "" || e.Ref != "" || e.Index != "" || e.Unreachable || e.Constraint != (pack.Selector{})):
 		problem = "Its source is a plain directory, which has no commit, tree, ref, index or constraint."
 	case !e.IsDir() && (e.Commit == "" || e.Tree == ""):
 		problem = "It has no commit and tree: which content was pinned cannot be known."

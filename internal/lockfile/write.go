@@ -46,6 +46,9 @@ func (e Entry) members() map[string]any {
 	m["version"] = e.Version
 	m["title"] = e.Title
 	m["requires"] = append([]string{}, e.Requires...) // [], never null
+	if e.Unreachable {
+		m["unreachable"] = true
+	}
 	return m
 }
 

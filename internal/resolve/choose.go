@@ -18,6 +18,7 @@ type choice struct {
 	found  index.Found // what the index says; zero for a declared source
 	ref    string      // full name it was found under, "" for a bare commit
 	commit pack.Commit
+	prove  bool // nothing says yet that ref (or any, if it is "") leads to commit
 }
 
 // anew chooses a commit for a pack, fetches it and makes an entry of it.
@@ -48,6 +49,9 @@ func (r *resolver) anew(ctx context.Context, p *config.Pack, want lockfile.Want,
 		out, err = r.fetch(ctx, p, chosen)
 	}
 	if err == nil {
+		out.pin.Entry.Unreachable, err = r.prove(ctx, p, chosen, before)
+	}
+	if err == nil {
 		err = out.pin.Entry.Check()
 	}
 	if err != nil {
@@ -76,13 +80,17 @@ func (r *resolver) choose(ctx context.Context, p *config.Pack) (choice, error) {
 	if err != nil {
 		return choice{}, err
 	}
+	if revision, named := r.req.Precise[p.Ref]; named {
+		return r.precise(ctx, remote, c, p.Selector, revision)
+	}
 	switch p.Selector.Kind {
 	case pack.SelectCommit:
 		c.commit, err = pack.ParseCommit(p.Selector.Text)
+		c.prove = true
 		return c, err
 	case pack.SelectRevision:
 		resolved, err := remote.Resolve(ctx, p.Selector.Text)
-		c.ref, c.commit = resolved.Ref, resolved.Commit
+		c.ref, c.commit, c.prove = resolved.Ref, resolved.Commit, resolved.Ref == ""
 		return c, err
 	}
 	refs, err := remote.Refs(ctx)

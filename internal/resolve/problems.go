@@ -123,6 +123,8 @@ func problem(p *config.Pack, err error) *diag.Diagnostic {
 		noIndexed   *noIndexVersionError
 		badIndexed  *badIndexSourceError
 		moved       *movedTagError
+		precise     *preciseError
+		astray      *astrayError
 		other       *otherPackError
 		badTree     *badTreeError
 		refused     *tree.RefusedError
@@ -150,8 +152,13 @@ func problem(p *config.Pack, err error) *diag.Diagnostic {
 		return diag.Error(at(p.SourceRange), "Unusable source in an index", detail("Declare the source yourself, or tell whoever runs the index."))
 	case errors.As(err, &moved):
 		return diag.Error(at(p.SelectorRange), "A locked tag was moved", detail(
-			"Tags do not move in the ordinary course of things: this is an alarm. Ask the maintainers of the pack, and look at what changed between the two commits. The lock keeps %s; if the new commit is right, run packsync update --accept-moved-tag %s %s.",
-			moved.old.Short(), p.Ref, p.Ref))
+			"Tags do not move in the ordinary course of things: this is an alarm. Ask the maintainers of the pack, and look at what changed between the two commits. The lock keeps %s; if the new commit is right, run packsync update --accept-moved-tag %s.",
+			moved.old.Short(), p.Ref))
+	case errors.As(err, &precise):
+		return diag.Error(at(p.SelectorRange), "Revision does not satisfy the declaration", detail("Change the declaration first, or name a revision that it allows."))
+	case errors.As(err, &astray):
+		return diag.Error(at(p.SelectorRange), "Commit is not reachable", detail(
+			"Either it was pushed away, or it never was part of the repository: a server also gives out the commits of forks, which anybody can make. Look at it before you trust it; if it is right, run packsync update --allow-unreachable %s.", p.Ref))
 	case errors.As(err, &other):
 		return diag.Error(p.Range, "Source holds another pack", detail(
 			"Rename the block to pack %q, or point source or subdir at the pack %q.", other.found, other.declared))

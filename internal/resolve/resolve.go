@@ -62,6 +62,12 @@ type Request struct {
 	// AcceptMovedTags names packs whose tag may name another commit than it did
 	// when it was locked.
 	AcceptMovedTags map[pack.Ref]bool
+	// AllowUnreachable names packs that may be pinned to a commit to which nothing
+	// in the repository leads.
+	AllowUnreachable map[pack.Ref]bool
+	// Precise names revisions to be pinned instead of the newest, for packs that
+	// may move and within what is declared.
+	Precise map[pack.Ref]string
 
 	Parallel int         // packs resolved at once; 0 means 8
 	Event    func(Event) // told what happens, one call at a time; may be nil

@@ -246,6 +246,8 @@ func (f failing) Fetch(context.Context, pack.Commit, string) (*source.Snapshot, 
 	return nil, f.err
 }
 
+func (f failing) Reachable(context.Context, pack.Commit, string) (bool, error) { return true, nil }
+
 func TestFailuresOfSources(t *testing.T) {
 	src := pack.Source{Kind: pack.SourceGit, URL: host + "slack"}
 	for name, c := range map[string]struct {

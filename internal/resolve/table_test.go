@@ -111,6 +111,10 @@ func (w *world) tell(t testing.TB, key, text string) {
 	name, rest, _ := strings.Cut(text, " ")
 	rest = strings.TrimSpace(rest)
 	switch key {
+	case "loose": // commits that nothing leads to
+		for _, id := range strings.Split(rest, ", ") {
+			w.repo(name).CommitAs(full(id), "Change "+id, holds(name, "0.1.0", ""))
+		}
 	case "tags", "branches":
 		for i, item := range strings.Split(rest, ", ") {
 			item, what, _ := strings.Cut(item, " holds ")
@@ -119,7 +123,13 @@ func (w *world) tell(t testing.TB, key, text string) {
 			if v, ok := pack.ParseTagVersion(ref); ok {
 				version = v.String()
 			}
-			w.repo(name).CommitAs(full(commit), "Change "+commit, holds(name, version, what))
+			commit, parent, _ := strings.Cut(commit, " after ")
+			var parents []pack.Commit
+			if parent != "" {
+				w.repo(name).CommitAs(full(parent), "Change "+parent, holds(name, version, ""))
+				parents = append(parents, full(parent))
+			}
+			w.repo(name).CommitAs(full(commit), "Change "+commit, holds(name, version, what), parents...)
 			switch {
 			case key == "tags":
 				w.repo(name).Tag(ref, full(commit))
@@ -191,8 +201,9 @@ func pinned(name, text string) lockfile.Entry {
 	if path, isDir := strings.CutPrefix(text, "dir "); isDir {
 		return lockfile.Entry{Source: path, Direct: true}
 	}
+	text, unreachable := strings.CutSuffix(text, " unreachable")
 	text, indirect := strings.CutSuffix(text, " indirect")
-	e := lockfile.Entry{Source: host + name, Tree: someTree, Direct: !indirect, Title: "Locked before"}
+	e := lockfile.Entry{Source: host + name, Tree: someTree, Direct: !indirect, Unreachable: unreachable, Title: "Locked before"}
 	text, at, _ := strings.Cut(text, " at ")
 	if at != "" {
 		e.Source, e.Subdir = place(at)
@@ -205,12 +216,14 @@ func pinned(name, text string) lockfile.Entry {
 	e.Constraint = selector(by)
 	words := strings.Fields(text)
 	e.Ref = map[string]string{"tag": "refs/tags/", "branch": "refs/heads/"}[words[0]] + words[1]
+	e.Ref = strings.TrimSuffix(e.Ref, "-") // a bare commit
 	e.Commit = full(words[2])
 	e.Version = strings.TrimPrefix(words[1], "v")
 	return e
 }
 
-// run resolves as the key says: lock, update, update REF, accept REF.
+// run resolves as the key says: lock, update, update REF, accept REF, allow REF,
+// precise REF REVISION.
 func (w *world) run(t *testing.T, key string) *ran {
 	t.Helper()
 	verb, name, _ := strings.Cut(key, " ")
@@ -221,8 +234,18 @@ func (w *world) run(t *testing.T, key string) *ran {
 	if name != "" {
 		req.Update = map[pack.Ref]bool{pack.Ref(name): true}
 	}
-	if verb == "accept" {
+	switch verb {
+	case "accept":
 		req.AcceptMovedTags = req.Update
+	case "allow":
+		req.AllowUnreachable = req.Update
+	case "precise":
+		ref, revision, _ := strings.Cut(name, " ")
+		if len(revision) == 2 { // a commit
+			revision = string(full(revision))
+		}
+		req.Update = map[pack.Ref]bool{pack.Ref(ref): true}
+		req.Precise = map[pack.Ref]string{pack.Ref(ref): revision}
 	}
 	before, calls := string(w.lock.Bytes()), len(w.repos.Calls())
 	w.names.asked = nil
@@ -307,7 +330,11 @@ func (r *ran) summary() string {
 		if name == "" {
 			name = "-"
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s %s", ref, name, shortest(e.Commit), kind))
+		line := fmt.Sprintf("%s %s %s %s", ref, name, shortest(e.Commit), kind)
+		if e.Unreachable {
+			line += " unreachable"
+		}
+		lines = append(lines, line)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "; ")
@@ -324,13 +351,13 @@ func (r *ran) calls() string {
 	var calls []string
 	for _, call := range r.asked {
 		words := strings.Fields(strings.ReplaceAll(call, host, ""))
-		if words[0] == "fetch" {
+		if words[0] == "fetch" || words[0] == "reach" {
 			words[2] = words[2][:2]
 		}
 		calls = append(calls, strings.Join(words, " "))
 	}
 	order := func(call string) int {
-		return slices.Index([]string{"find", "refs", "resolve", "fetch", "read"}, strings.Fields(call)[0])
+		return slices.Index([]string{"find", "refs", "resolve", "fetch", "reach", "read"}, strings.Fields(call)[0])
 	}
 	slices.SortFunc(calls, func(a, b string) int {
 		if d := order(a) - order(b); d != 0 {

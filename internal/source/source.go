@@ -37,6 +37,11 @@ type Remote interface {
 	// asked for the ref instead, and the commit must then match. The error is a
 	// *CommitGoneError if the server no longer has the commit.
 	Fetch(ctx context.Context, commit pack.Commit, ref string) (*Snapshot, error)
+	// Reachable reports whether the branch or tag ref, by its full name, leads to
+	// commit; with ref "" whether any of them does. Servers also give out commits
+	// that none leads to: those of forks, for example, which anybody can make. It
+	// may need the history of the repository.
+	Reachable(ctx context.Context, commit pack.Commit, ref string) (bool, error)
 }
 
 // Refs is what a repository advertises.

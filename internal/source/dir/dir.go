@@ -51,6 +51,11 @@ func (r *remote) Resolve(context.Context, string) (source.Resolved, error) {
 	return source.Resolved{}, fmt.Errorf("%s: %w", r.src.URL, source.ErrNoRevisions)
 }
 
+// Reachable implements source.Remote; the error wraps source.ErrNoRevisions.
+func (r *remote) Reachable(context.Context, pack.Commit, string) (bool, error) {
+	return false, fmt.Errorf("%s: %w", r.src.URL, source.ErrNoRevisions)
+}
+
 // Fetch implements source.Remote: it lists the directory as it is now. The
 // commit must be empty. The content is read when it is asked for.
 func (r *remote) Fetch(ctx context.Context, commit pack.Commit, _ string) (*source.Snapshot, error) {

@@ -57,7 +57,7 @@ func (o *Opener) AddDir(path string, t tree.Tree) {
 }
 
 // Calls lists what was asked, in order: "refs URL", "resolve URL REVISION",
-// "fetch URL COMMIT", "read PATH".
+// "fetch URL COMMIT", "reach URL COMMIT", "read PATH".
 func (o *Opener) Calls() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -262,6 +262,33 @@ func (r *remote) Fetch(ctx context.Context, id pack.Commit, _ string) (*source.S
 		return nil, fmt.Errorf("read commit %s of %s: %w", id, r.src, err)
 	}
 	return &source.Snapshot{Commit: id, Title: c.title, Tree: files}, nil
+}
+
+// Reachable implements source.Remote.
+func (r *remote) Reachable(ctx context.Context, id pack.Commit, ref string) (bool, error) {
+	repo, end, err := r.begin(ctx, "reach", r.src.URL, string(id))
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	var tips []pack.Commit
+	for name, tip := range repo.branches {
+		if ref == "" || ref == "refs/heads/"+name {
+			tips = append(tips, tip)
+		}
+	}
+	for name, tip := range repo.tags {
+		if ref == "" || ref == "refs/tags/"+name {
+			tips = append(tips, tip)
+		}
+	}
+	for len(tips) > 0 {
+		if tips[0] == id {
+			return true, nil
+		}
+		tips = append(tips[1:], repo.commits[tips[0]].parents...)
+	}
+	return false, nil
 }
 
 // accept does what every source does with a tree before it hands it out.

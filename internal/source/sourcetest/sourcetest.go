@@ -45,6 +45,7 @@ func Run(t *testing.T, setup Setup) {
 	if !setup(t, t.TempDir()).Plain {
 		t.Run("refs", func(t *testing.T) { testRefs(t, setup) })
 		t.Run("resolve", func(t *testing.T) { testResolve(t, setup) })
+		t.Run("what a branch or tag leads to", func(t *testing.T) { testReachable(t, setup) })
 		t.Run("fetch whatever the server allows", func(t *testing.T) { testLadder(t, setup) })
 		t.Run("a commit that is gone", func(t *testing.T) { testGone(t, setup) })
 		t.Run("an empty repository", func(t *testing.T) { testEmpty(t, setup) })
@@ -243,6 +244,9 @@ func testCancelled(t *testing.T, setup Setup) {
 	if _, err := r.Refs(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Refs: error is %v, want context.Canceled", err)
 	}
+	if _, err := r.Reachable(ctx, commit, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("Reachable: error is %v, want context.Canceled", err)
+	}
 	if _, err := r.Resolve(ctx, "main"); !errors.Is(err, context.Canceled) {
 		t.Errorf("Resolve: error is %v, want context.Canceled", err)
 	}
@@ -347,6 +351,32 @@ func testResolve(t *testing.T, setup Setup) {
 		}
 		if len(unknown.Known) != 4 {
 			t.Errorf("Resolve(%q) offers %q, want all four refs", revision, unknown.Known)
+		}
+	}
+}
+
+func testReachable(t *testing.T, setup Setup) {
+	root := t.TempDir()
+	s := setup(t, root)
+	repo, c1, c2, c3 := history(t, root, "repo")
+	c4 := pack.Commit(repo.CommitFrom("main", string(c2), "Commit 4", gittest.Files{"pack.yaml": "version: 0.0.4\n"}))
+	// A commit that the server has, as it has those of forks.
+	fork := pack.Commit(repo.CommitFrom("fork", string(c4), "Of a fork", gittest.Files{"pack.yaml": "evil\n"}))
+	repo.Run("update-ref", "refs/pull/1/head", string(fork))
+	repo.Delete("refs/heads/fork")
+	r := open(t, s, s.Source(repo.Dir))
+	for _, c := range []struct {
+		commit pack.Commit
+		ref    string
+		want   bool
+	}{
+		{c4, "refs/heads/main", true}, {c2, "refs/heads/main", true}, {c1, "refs/heads/main", true}, {c3, "refs/heads/main", false},
+		{c1, "refs/heads/side", true}, {c2, "refs/heads/side", false}, {c2, "refs/tags/v2.0.0", true}, {c4, "refs/tags/v2.0.0", false},
+		{c3, "", true}, {c1, "", true}, {fork, "", false}, {fork, "refs/heads/main", false}, {c1, "refs/heads/none", false},
+		{pack.Commit(strings.Repeat("0", 40)), "", false},
+	} {
+		if got, err := r.Reachable(t.Context(), c.commit, c.ref); err != nil || got != c.want {
+			t.Errorf("Reachable(%s, %q) = %v, %v, want %v", c.commit, c.ref, got, err, c.want)
 		}
 	}
 }
