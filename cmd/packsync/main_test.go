@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 //
 //	commit REPO DIR MESSAGE [TAG…]   commit DIR as the whole tree of main, and tag it
 //	branch REPO NAME REVISION        make or move a branch
+//	tag REPO NAME REVISION           make or move a tag
+//	fork REPO DIR MESSAGE            commit DIR where no branch or tag leads to it; sets $FORK
 //	exit CODE packsync ARG…          run packsync and want this exit code
 //	remember NAME PATH…              note names, content, modes and times below PATH
 //	untouched NAME                   want them to be the same now
@@ -51,7 +53,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") == "1",
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"commit": commit, "branch": branch, "exit": exit, "remember": remember, "untouched": untouched,
+			"commit": commit, "branch": branch, "tag": tag, "fork": fork, "exit": exit, "remember": remember, "untouched": untouched,
 			"stackstorm": stackstorm, "calls": calls, "fail": fail, "requests": requests,
 		},
 	})
@@ -107,8 +109,16 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		repo = made
 	}
+	_, err := repo.Commit("main", "", args[2], filesBelow(ts, args[1]))
+	ts.Check(err)
+	for _, tag := range args[3:] {
+		ts.Check(repo.Tag(tag, "main"))
+	}
+}
+
+func filesBelow(ts *testscript.TestScript, dir string) gittest.Files {
 	files := gittest.Files{}
-	root := ts.MkAbs(args[1])
+	root := ts.MkAbs(dir)
 	ts.Check(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -124,11 +134,33 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 		files[filepath.ToSlash(name)] = string(data)
 		return err
 	}))
-	_, err := repo.Commit("main", "", args[2], files)
-	ts.Check(err)
-	for _, tag := range args[3:] {
-		ts.Check(repo.Tag(tag, "main"))
+	return files
+}
+
+func tag(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: tag REPO NAME REVISION")
 	}
+	repo := &gittest.Repo{Dir: filepath.Join(worldOf(ts).repos, args[0]+".git")}
+	ts.Check(repo.Tag(args[1], args[2]))
+}
+
+// fork makes a commit as a forge has those of forks: the server gives it out, and
+// nothing of the repository leads to it.
+func fork(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: fork REPO DIR MESSAGE")
+	}
+	repo := &gittest.Repo{Dir: filepath.Join(worldOf(ts).repos, args[0]+".git")}
+	id, err := repo.Commit("fork", "main", args[2], filesBelow(ts, args[1]))
+	ts.Check(err)
+	for _, command := range [][]string{
+		{"update-ref", "refs/pull/1/head", id}, {"update-ref", "-d", "refs/heads/fork"}, {"config", "uploadpack.allowAnySHA1InWant", "true"},
+	} {
+		_, err := gittest.Git(repo.Dir, nil, command...)
+		ts.Check(err)
+	}
+	ts.Setenv("FORK", id)
 }
 
 func branch(ts *testscript.TestScript, neg bool, args []string) {

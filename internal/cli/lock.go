@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/pack"
@@ -34,27 +36,75 @@ func newLock(a *app) *cobra.Command {
 }
 
 func newUpdate(a *app) *cobra.Command {
-	return &cobra.Command{
+	var flags updateFlags
+	cmd := &cobra.Command{
 		Use:   "update [PACK…]",
 		Short: "Move pins to the newest commits that satisfy the declaration",
 		Long: "Asks the remotes again what the declared versions, branches and tags mean now, for the\n" +
-			"named packs or for all, and writes the lock. Nothing is installed: that is apply.",
+			"packs that are named (here or by a flag) or for all, and writes the lock. No other pin\n" +
+			"moves. Nothing is installed: that is apply.",
 		RunE: a.run(func(ctx context.Context, args []string) (outcome, error) {
 			opts := a.globals.options(a.streams, config.Partial)
-			opts.Update = true
-			named, err := refs(args)
-			if err != nil {
+			if err := flags.fill(&opts, args); err != nil {
 				return outcome{}, err
-			}
-			if len(named) > 0 {
-				opts.Packs = map[pack.Ref]bool{}
-				for _, ref := range named {
-					opts.Packs[ref] = true
-				}
 			}
 			return a.lock(ctx, opts)
 		}),
 	}
+	flags.add(cmd.Flags())
+	return cmd
+}
+
+// updateFlags are the flags of update. Each names packs.
+type updateFlags struct {
+	precise          []string
+	acceptMovedTag   []string
+	allowUnreachable []string
+}
+
+func (f *updateFlags) add(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.precise, "precise", nil, "pin exactly this revision, within what is declared: `PACK=REV`; repeatable")
+	flags.StringArrayVar(&f.acceptMovedTag, "accept-moved-tag", nil, "take the commit that the tag of `PACK` was moved to; repeatable")
+	flags.StringArrayVar(&f.allowUnreachable, "allow-unreachable", nil, "take the commit of `PACK` although no branch or tag leads to it; repeatable")
+}
+
+func (f *updateFlags) fill(o *reconcile.Options, args []string) error {
+	o.Update = true
+	o.Precise = map[pack.Ref]string{}
+	var precise []string
+	for _, text := range f.precise {
+		name, revision, found := strings.Cut(text, "=")
+		if !found || revision == "" {
+			return fmt.Errorf("--precise is %q: want PACK=REV, for example --precise jira=v1.2.0", text)
+		}
+		precise = append(precise, name)
+		o.Precise[pack.Ref(name)] = revision
+	}
+	named := map[pack.Ref]bool{}
+	for _, list := range []struct {
+		flag string
+		args []string
+		into *map[pack.Ref]bool
+	}{
+		{"", args, nil}, {"--precise: ", precise, nil},
+		{"--accept-moved-tag: ", f.acceptMovedTag, &o.AcceptMovedTags}, {"--allow-unreachable: ", f.allowUnreachable, &o.AllowUnreachable},
+	} {
+		found, err := refs(list.args)
+		if err != nil {
+			return fmt.Errorf("%s%w", list.flag, err)
+		}
+		vouched := map[pack.Ref]bool{}
+		for _, ref := range found {
+			named[ref], vouched[ref] = true, true
+		}
+		if list.into != nil {
+			*list.into = vouched
+		}
+	}
+	if len(named) > 0 {
+		o.Packs = named
+	}
+	return nil
 }
 
 // lockBody is the JSON of lock and update, after the envelope.

@@ -41,12 +41,18 @@ type Options struct {
 	Command     string // for the holder line of the run lock
 	Version     string // of packsync
 
-	Update    bool              // resolve again instead of keeping pins
-	Packs     map[pack.Ref]bool // with Update: only these; nil means all
-	Locked    bool              // a lock change is an error
-	Offline   bool              // no network
-	Parallel  int               // remotes asked at once; 0 means the default
-	ForSaving bool              // the plan is to be saved: digests must be keyed durably
+	Update bool              // resolve again instead of keeping pins
+	Packs  map[pack.Ref]bool // with Update: only these; nil means all
+	// What a user vouches for, by pack: that its tag was moved rightly, that its
+	// commit is right although nothing leads to it. Precise names revisions.
+	AcceptMovedTags  map[pack.Ref]bool
+	AllowUnreachable map[pack.Ref]bool
+	Precise          map[pack.Ref]string
+
+	Locked    bool // a lock change is an error
+	Offline   bool // no network
+	Parallel  int  // remotes asked at once; 0 means the default
+	ForSaving bool // the plan is to be saved: digests must be keyed durably
 
 	Target        []pack.Ref
 	Exclude       []pack.Ref
