@@ -36,6 +36,7 @@ type Applier struct {
 type Layout struct {
 	Work       string // W, <root>/.packsync
 	ConfigsDir string
+	VenvsDir   string
 	Dirs       []string // packs directories, of all base paths
 	GID        int      // group of installed packs, -1 leaves it alone
 	ConfigUID  int      // -1: the process's own
@@ -48,6 +49,9 @@ type Content struct {
 	Tree func(ctx context.Context, ref pack.Ref) (tree.Tree, error)
 	// Config holds the rendered config files. They may hold secrets.
 	Config map[pack.Ref][]byte
+	// Venv builds the virtualenv of a pack at stage, for its place final. t is the
+	// pack's tree if it is placed too, else nil: then live is the installed pack.
+	Venv func(ctx context.Context, ref pack.Ref, t tree.Tree, live, stage, final string) error
 	// ConfigOnDisk holds the digests of the config files that are adopted.
 	ConfigOnDisk map[pack.Ref]string
 	// Due lists, by pack, the types that a registration must count.
@@ -64,6 +68,7 @@ type Phase string
 // The phases of an apply, in order.
 const (
 	PhaseStage      Phase = "stage"
+	PhaseBuild      Phase = "build virtualenv"
 	PhaseUnregister Phase = "unregister"
 	PhaseSwap       Phase = "swap"
 	PhaseRemove     Phase = "remove"
@@ -159,7 +164,7 @@ func (a *Applier) workFor(dir string) (string, error) {
 // works lists all work folders of this root that exist or may exist.
 func (a *Applier) works() []string {
 	out := []string{a.Layout.Work}
-	for _, dir := range append([]string{a.Layout.ConfigsDir}, a.Layout.Dirs...) {
+	for _, dir := range append([]string{a.Layout.ConfigsDir, a.Layout.VenvsDir}, a.Layout.Dirs...) {
 		out = append(out, filepath.Join(dir, ".packsync"))
 	}
 	return out

@@ -35,10 +35,15 @@ type intent struct {
 type opKind string
 
 const (
-	opPlace    opKind = "place"     // swap a staged tree in
-	opConfig   opKind = "config"    // swap a staged config file in
-	opTakeAway opKind = "take-away" // move a tree out
+	opPlace    opKind = "place"      // swap a staged tree in
+	opConfig   opKind = "config"     // swap a staged config file in
+	opVenv     opKind = "virtualenv" // swap a built virtualenv in
+	opTakeAway opKind = "take-away"  // move a tree out
+	opTakeVenv opKind = "take-venv"  // move a virtualenv out
 )
+
+// takes reports whether the op only takes something away.
+func (k opKind) takes() bool { return k == opTakeAway || k == opTakeVenv }
 
 // op is one swap. Everything it needs is decided before the intent is written, so
 // that recovery does exactly the same.

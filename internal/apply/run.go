@@ -95,6 +95,9 @@ func (a *Applier) recordOf(c plan.Change, before state.Pack, content Content) st
 	after.Commit, after.Tree, after.Content = c.After.Commit, c.After.Tree, c.After.Content
 	after.Version, after.Modes = c.After.Version, c.After.Modes
 	after.DependsOn = content.DependsOn[c.Ref]
+	if after.Venv = nil; c.After.Venv != "" {
+		after.Venv = &state.Venv{Key: c.After.Venv}
+	}
 	switch {
 	case c.Do.Config:
 		after.Config = &state.Config{Owned: true, HMAC: a.Key.HMAC(content.Config[c.Ref])}
@@ -139,7 +142,7 @@ func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (done
 			continue
 		}
 		phase := PhaseSwap
-		if o.Kind == opTakeAway {
+		if o.Kind.takes() {
 			phase = PhaseRemove
 		}
 		err := a.swap(o)
@@ -158,7 +161,7 @@ func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (done
 
 func dependsOnFailed(o op, dependsOn []pack.Ref, failed map[pack.Ref]error) (pack.Ref, bool) {
 	for _, on := range dependsOn {
-		if failed[on] != nil && o.Kind != opTakeAway {
+		if failed[on] != nil && !o.Kind.takes() {
 			return on, true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -57,7 +58,7 @@ func (a *Applier) discard(s *Staged) error {
 
 func (a *Applier) stage(ctx context.Context, s *Staged) error {
 	serial := s.base.Serial
-	var place []*op
+	var slow []*op
 	for i := range s.plan.Changes {
 		c := &s.plan.Changes[i]
 		ops, err := a.opsFor(c, serial)
@@ -79,15 +80,15 @@ func (a *Applier) stage(ctx context.Context, s *Staged) error {
 			}
 		}
 		switch o.Kind {
-		case opPlace:
-			place = append(place, o)
+		case opPlace, opVenv:
+			slow = append(slow, o)
 		case opConfig:
 			if err := a.stageConfig(o, s.content.Config[o.Ref]); err != nil {
 				return fmt.Errorf("stage the config of %s: %w", o.Ref, err)
 			}
 		}
 	}
-	if err := a.stageTrees(ctx, s, place); err != nil {
+	if err := a.stageSlow(ctx, s, slow); err != nil {
 		return err
 	}
 	for _, work := range s.works {
@@ -98,26 +99,30 @@ func (a *Applier) stage(ctx context.Context, s *Staged) error {
 	return nil
 }
 
-// stageTrees writes the trees side by side and collects all errors, so that one
-// run shows everything that is wrong.
-func (a *Applier) stageTrees(ctx context.Context, s *Staged, place []*op) error {
+// stageSlow writes trees and builds virtualenvs side by side and collects all
+// errors, so that one run shows everything that is wrong.
+func (a *Applier) stageSlow(ctx context.Context, s *Staged, ops []*op) error {
 	parallel := s.content.Parallel
 	if parallel <= 0 {
 		parallel = 4
 	}
-	after := map[pack.Ref]*plan.Side{}
+	changes := map[pack.Ref]*plan.Change{}
 	for i := range s.plan.Changes {
-		after[s.plan.Changes[i].Ref] = s.plan.Changes[i].After
+		changes[s.plan.Changes[i].Ref] = &s.plan.Changes[i]
 	}
 	var mu sync.Mutex
 	var errs []error
 	var group errgroup.Group
 	group.SetLimit(parallel)
-	for _, o := range place {
+	for _, o := range ops {
 		group.Go(func() error {
-			a.tell(Event{Phase: PhaseStage, Ref: o.Ref})
-			err := a.stageTree(ctx, o, after[o.Ref], s.content)
-			a.tell(Event{Phase: PhaseStage, Ref: o.Ref, Done: true, Err: err})
+			phase, work := PhaseStage, a.stageTree
+			if o.Kind == opVenv {
+				phase, work = PhaseBuild, a.stageVenv
+			}
+			a.tell(Event{Phase: phase, Ref: o.Ref})
+			err := work(ctx, o, changes[o.Ref], s.content)
+			a.tell(Event{Phase: phase, Ref: o.Ref, Done: true, Err: err})
 			if err != nil {
 				mu.Lock()
 				errs = append(errs, fmt.Errorf("stage %s: %w", o.Ref, err))
@@ -129,11 +134,32 @@ func (a *Applier) stageTrees(ctx context.Context, s *Staged, place []*op) error 
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	slices.SortFunc(errs, func(x, y error) int { return compareStrings(x.Error(), y.Error()) })
+	slices.SortFunc(errs, func(x, y error) int { return strings.Compare(x.Error(), y.Error()) })
 	return errors.Join(errs...)
 }
 
-func (a *Applier) stageTree(ctx context.Context, o *op, after *plan.Side, content Content) error {
+// stageVenv builds the virtualenv of a pack, from the requirements of the tree
+// that is placed with it, or of the one that is there.
+func (a *Applier) stageVenv(ctx context.Context, o *op, c *plan.Change, content Content) error {
+	var t tree.Tree
+	if c.Do.Place {
+		var err error
+		if t, err = content.Tree(ctx, o.Ref); err != nil {
+			return err
+		}
+	}
+	if err := a.Disk.MkdirAll(filepath.Dir(o.Staged), private); err != nil {
+		return err
+	}
+	if err := content.Venv(ctx, o.Ref, t, c.After.Path, o.Staged, o.Live); err != nil {
+		return err
+	}
+	var err error
+	o.Inode, err = inode(o.Staged)
+	return err
+}
+
+func (a *Applier) stageTree(ctx context.Context, o *op, c *plan.Change, content Content) error {
 	t, err := content.Tree(ctx, o.Ref)
 	if err != nil {
 		return err
@@ -145,8 +171,8 @@ func (a *Applier) stageTree(ctx context.Context, o *op, after *plan.Side, conten
 	if err != nil {
 		return err
 	}
-	if written.Tree() != after.Tree {
-		return fmt.Errorf("integrity: the tree is %s, but the lock pins %s: the source does not give the same content any more, or the lock was edited", written.Tree(), after.Tree)
+	if written.Tree() != c.After.Tree {
+		return fmt.Errorf("integrity: the tree is %s, but the lock pins %s: the source does not give the same content any more, or the lock was edited", written.Tree(), c.After.Tree)
 	}
 	if err := tree.Verify(ctx, o.Staged, written); err != nil {
 		return fmt.Errorf("read back what was written: %w", err)
@@ -182,12 +208,13 @@ func (a *Applier) profile() tree.Profile {
 	return tree.Profile{DirMode: 0o755, FileMode: 0o644, ExecMode: 0o755, UID: -1, GID: a.Layout.GID}
 }
 
-// opsFor turns the work of a change into ops: config, then tree, then what is
-// taken away.
+// opsFor turns the work of a change into ops: virtualenv, config, then tree, then
+// what is taken away. Old code runs with the newer virtualenv for a moment, which
+// is better than new code with the old one.
 func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 	var ops []op
 	add := func(kind opKind, live, old string) error {
-		if kind == opPlace {
+		if kind == opPlace || kind == opVenv {
 			// The base path of a declared pack is made, the root never is.
 			if err := a.Disk.MkdirAll(filepath.Dir(live), safefs.Owner{Mode: 0o755, UID: -1, GID: a.Layout.GID}); err != nil {
 				return err
@@ -210,10 +237,10 @@ func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 			Keep: filepath.Join(work, keepDir, string(c.Ref), fmt.Sprintf("%08d-%s", serial, kind)),
 			Pen:  filepath.Join(work, penDir, a.Now().UTC().Format("20060102T150405Z")+"-"+name),
 		}
-		if kind != opTakeAway {
+		if !kind.takes() {
 			o.Staged = filepath.Join(work, stageDir, name, "new")
 		} else {
-			o.Unregister = c.Do.Unregister
+			o.Unregister = kind == opTakeAway && c.Do.Unregister
 		}
 		ops = append(ops, o)
 		return nil
@@ -221,6 +248,15 @@ func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 	var old plan.Side
 	if c.Before != nil {
 		old = *c.Before
+	}
+	if c.Do.Venv {
+		known := ""
+		if old.Venv != "" {
+			known = builtVenv
+		}
+		if err := add(opVenv, filepath.Join(a.Layout.VenvsDir, string(c.Ref)), known); err != nil {
+			return nil, err
+		}
 	}
 	if c.Do.Config {
 		if err := add(opConfig, a.configPath(c.Ref), old.Config); err != nil {
@@ -238,6 +274,11 @@ func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 	}
 	if c.Do.TakeAway != "" {
 		if err := add(opTakeAway, c.Do.TakeAway, string(old.Content)); err != nil {
+			return nil, err
+		}
+	}
+	if c.Do.TakeVenv != "" {
+		if err := add(opTakeVenv, c.Do.TakeVenv, builtVenv); err != nil {
 			return nil, err
 		}
 	}
@@ -259,14 +300,4 @@ func inode(path string) (uint64, error) {
 		return 0, fmt.Errorf("look at %s: no inode number", path)
 	}
 	return stat.Ino, nil
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

@@ -19,7 +19,7 @@ var errHalfway = errors.New("stopped halfway through the swap")
 // swap carries out one op, or finishes one that was interrupted anywhere. What it
 // displaces waits to be filed away.
 func (a *Applier) swap(o op) error {
-	if o.Kind == opTakeAway {
+	if o.Kind.takes() {
 		return a.moveOut(o)
 	}
 	return a.swapIn(o)
@@ -109,6 +109,10 @@ func (a *Applier) fileAway(ctx context.Context, o op) (penned string, err error)
 	return penned, nil
 }
 
+// builtVenv stands for any virtualenv: what lies in one comes from pip and can be
+// built again, so the one that packsync built before is not looked at in detail.
+const builtVenv = "virtualenv"
+
 // identify returns the digest of something displaced, or "" if it cannot be
 // read: then it is not known to be ours, and goes to pen/.
 func (a *Applier) identify(ctx context.Context, o op, path string) string {
@@ -118,6 +122,9 @@ func (a *Applier) identify(ctx context.Context, o op, path string) string {
 			return ""
 		}
 		return a.Key.HMAC(data)
+	}
+	if o.Kind == opVenv || o.Kind == opTakeVenv {
+		return builtVenv
 	}
 	t, err := tree.ReadDir(ctx, path)
 	if err != nil {

@@ -46,7 +46,7 @@ func (a *app) watching() (reconcile.Callbacks, func()) {
 
 func (a *app) applying(progress *view.Progress, e apply.Event) {
 	switch e.Phase {
-	case apply.PhaseStage, apply.PhaseRegister, apply.PhaseUnregister:
+	case apply.PhaseStage, apply.PhaseBuild, apply.PhaseRegister, apply.PhaseUnregister:
 		if e.Done {
 			progress.End(string(e.Ref), e.Err)
 		} else {

@@ -6,6 +6,8 @@
 package config
 
 import (
+	"time"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -37,6 +39,7 @@ type Host struct {
 	ConfigUser     string // default root
 	ConfigGroup    string // default st2
 	OnDrift        OnDrift
+	Python         string // absolute interpreter for virtualenvs; "" for StackStorm's, else python3
 	Registration   Registration
 }
 
@@ -120,6 +123,7 @@ type Pack struct {
 	BasePath   string // name of a BasePath
 	Config     *PackConfig
 	Virtualenv bool
+	Python     Python
 	OnDrift    OnDrift
 	Replace    bool       // an unmanaged directory in the way is replaced, the old one goes to pen/
 	DependsOn  []pack.Ref // sorted
@@ -127,6 +131,13 @@ type Pack struct {
 	Range         hcl.Range // the block's header
 	SourceRange   hcl.Range
 	SelectorRange hcl.Range
+}
+
+// Python is the python block of a pack: how its virtualenv is built.
+type Python struct {
+	BuildUser  string        // whom pip runs as if packsync is root; "" for nobody
+	OnlyBinary bool          // only wheels: nothing of a package runs at build time
+	Timeout    time.Duration // 0 for the default
 }
 
 // PackConfig is the config that a pack block declares: either values or a file

@@ -74,7 +74,7 @@ func dump(c *Config) string {
 	line("name %q, dir %s", c.Name, c.Dir)
 	h := c.Host
 	line("host root %s, packs %s, configs %s, virtualenvs %s, overrides %s", h.Root, h.PacksDir, h.ConfigsDir, h.VirtualenvsDir, h.OverridesDir)
-	line("host group %q, config %q:%q, on_drift %q", h.Group, h.ConfigUser, h.ConfigGroup, h.OnDrift)
+	line("host group %q, config %q:%q, on_drift %q, python %q", h.Group, h.ConfigUser, h.ConfigGroup, h.OnDrift, h.Python)
 	r := h.Registration
 	line("registration %s, url %q, api_key %s, token %s, ca %q, command %q, conf %q, declared %t", r.Kind, r.URL, reveal(r.APIKey), reveal(r.Token), r.CAFile, r.Command, r.ConfigFile, r.Declared)
 	for _, p := range c.BasePaths {
@@ -91,6 +91,9 @@ func dump(c *Config) string {
 	for _, p := range c.Packs {
 		line("pack %s in %q: short %q, source %s %q, written %q, %s", p.Ref, p.BasePath, p.ShortName, p.Source.Kind, p.Source, p.SourceText, p.Selector)
 		line("  virtualenv %t, replace %t, on_drift %q, depends on %v, at %s", p.Virtualenv, p.Replace, p.OnDrift, p.DependsOn, p.Range)
+		if p.Python != (Python{}) {
+			line("  python: build_user %q, only_binary %t, timeout %s", p.Python.BuildUser, p.Python.OnlyBinary, p.Python.Timeout)
+		}
 		if p.Config != nil {
 			line("  config file %q, bytes %q, unknown %t", p.Config.File, p.Config.Bytes, p.Config.Unknown)
 			if p.Config.Values != nil {

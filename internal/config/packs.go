@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -53,27 +54,6 @@ func (l *loader) decodePacks() {
 		l.cfg.Packs = append(l.cfg.Packs, p.pack)
 	}
 	slices.SortFunc(l.cfg.Packs, func(a, b Pack) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
-	l.warnVirtualenvs()
-}
-
-// warnVirtualenvs is one warning for the whole run.
-func (l *loader) warnVirtualenvs() {
-	var refs []string
-	for _, p := range l.cfg.Packs {
-		if p.Virtualenv {
-			refs = append(refs, string(p.Ref))
-		}
-	}
-	if len(refs) == 0 {
-		return
-	}
-	const most = 5
-	if more := len(refs) - most; more > 0 {
-		refs = append(refs[:most], "and others")
-	}
-	l.warn(diag.Range{}, "Virtualenvs are not built",
-		"This version of packsync does not build virtualenvs. Python actions and sensors of these packs work only once st2 has built one (st2 run packs.setup_virtualenv packs=…): %s. Set virtualenv = false where a pack needs none.",
-		strings.Join(refs, ", "))
 }
 
 func (l *loader) decodeSinglePack(label string, inner *hclsyntax.Block) []declared {
@@ -183,8 +163,32 @@ func (l *loader) decodePack(ref pack.Ref, inner *hclsyntax.Block, s scope) decla
 	d.pack.Virtualenv = b.flag("virtualenv", true)
 	d.pack.Replace = b.flag("replace", false)
 	d.pack.OnDrift = b.onDrift()
+	d.pack.Python = l.decodePython(inner, s)
 	d.needs = l.decodeDependsOn(inner.Body.Attributes["depends_on"])
 	return d
+}
+
+// decodePython reads how the virtualenv of a pack is built.
+func (l *loader) decodePython(packBlock *hclsyntax.Block, s scope) (p Python) {
+	for _, inner := range packBlock.Body.Blocks {
+		if inner.Type != "python" {
+			continue
+		}
+		b := block{l: l, body: inner.Body, scope: s, what: "python block"}
+		p.BuildUser = b.textOr("build_user", "")
+		p.OnlyBinary = b.flag("only_binary", false)
+		text, ok := b.text("timeout", textNonEmpty)
+		if !ok {
+			continue
+		}
+		limit, err := time.ParseDuration(text)
+		if err != nil || limit <= 0 {
+			l.error(inner.Body.Attributes["timeout"].Expr.Range(), "Invalid duration", "The timeout %q is not a time. It looks like \"10m\" or \"90s\".", text)
+			continue
+		}
+		p.Timeout = limit
+	}
+	return p
 }
 
 // onDrift reads what is to happen to packs that a person edited.

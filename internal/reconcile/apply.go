@@ -147,10 +147,12 @@ func (p *Planned) contents() (apply.Content, error) {
 		}
 	}
 	c.Tree = func(ctx context.Context, ref pack.Ref) (tree.Tree, error) {
-		if t, ok := p.trees.trees[ref]; ok {
-			return t, nil
-		}
-		return p.world.tree(ctx, byRef[ref].pin)
+		d := byRef[ref]
+		return p.treeOf(ctx, &d)
+	}
+	c.Venv = func(ctx context.Context, ref pack.Ref, t tree.Tree, live, stage, final string) error {
+		d := byRef[ref]
+		return p.buildVenv(ctx, &d, t, live, stage, final)
 	}
 	return c, nil
 }
@@ -165,7 +167,7 @@ func (w *world) applier() (*apply.Applier, error) {
 		return nil, err
 	}
 	layout := apply.Layout{
-		Work: w.work, ConfigsDir: w.cfg.Host.ConfigsDir, GID: w.gid(), ConfigUID: w.configUID(), ConfigGID: w.configGID(),
+		Work: w.work, ConfigsDir: w.cfg.Host.ConfigsDir, VenvsDir: w.cfg.Host.VirtualenvsDir, GID: w.gid(), ConfigUID: w.configUID(), ConfigGID: w.configGID(),
 	}
 	for _, base := range w.cfg.BasePaths {
 		layout.Dirs = append(layout.Dirs, base.Path)

@@ -17,9 +17,9 @@ import (
 )
 
 // input turns what was read into the plain data that the planner compares.
-func (p *Planned) input(ctx context.Context) (plan.Input, error) {
+func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 	cfg := p.Config
-	in := plan.Input{
+	in = plan.Input{
 		Name: cfg.Name, Digest: p.desiredDigest(), Registration: cfg.Host.Registration.Kind != config.RegisterNone,
 		LockChanges: lockChanges(p.Resolved), Recorded: map[pack.Ref]plan.Recorded{}, Observed: map[pack.Addr]plan.Seen{},
 		AllowRemovals: p.world.opts.AllowRemovals, Destroy: p.world.opts.Destroy,
@@ -35,7 +35,9 @@ func (p *Planned) input(ctx context.Context) (plan.Input, error) {
 		in.Recorded[ref] = p.recorded(ref, recorded)
 	}
 	for addr, seen := range p.Observed.Packs {
-		in.Observed[addr] = p.seen(ctx, addr, seen)
+		if in.Observed[addr], err = p.seen(ctx, addr, seen); err != nil {
+			return in, err
+		}
 	}
 	for _, d := range p.desired {
 		want, err := p.want(d)
@@ -71,11 +73,14 @@ func (p *Planned) recorded(ref pack.Ref, r state.Pack) plan.Recorded {
 	if r.Config != nil && r.Config.Owned {
 		out.Side.Config = r.Config.HMAC
 	}
+	if r.Venv != nil {
+		out.Side.Venv = r.Venv.Key
+	}
 	return out
 }
 
-func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) plan.Seen {
-	out := plan.Seen{Path: s.Dir, Link: s.Link, Version: s.Version, Tree: s.Tree, Content: s.Content, Modes: string(s.Modes), OddMode: s.Odd}
+func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) (out plan.Seen, err error) {
+	out = plan.Seen{Path: s.Dir, Link: s.Link, Version: s.Version, Tree: s.Tree, Content: s.Content, Modes: string(s.Modes), OddMode: s.Odd}
 	recorded, managed := p.Record.Packs[addr.Ref]
 	if managed && recorded.Path == s.Dir {
 		if !s.Link && s.Content != recorded.Content {
@@ -91,7 +96,10 @@ func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) pl
 	if c, ok := p.Observed.Configs[addr.Ref]; ok {
 		out.Config = p.key.HMAC(c.Bytes)
 	}
-	return out
+	if s.Full {
+		out.Venv, err = p.world.venvThere(addr.Ref)
+	}
+	return out, err
 }
 
 func (p *Planned) want(d desired) (plan.Want, error) {
@@ -167,7 +175,7 @@ func (p *Planned) parts(into map[string]string) {
 		into["the config file of "+string(ref)] = p.key.HMAC(c.Bytes)
 	}
 	for _, d := range p.desired {
-		into["what is declared and locked for "+string(d.pack.Ref)] = plan.Digest(d.side.Path, d.side.Source, string(d.side.Commit), string(d.side.Tree), d.side.Config)
+		into["what is declared and locked for "+string(d.pack.Ref)] = plan.Digest(d.side.Path, d.side.Source, string(d.side.Commit), string(d.side.Tree), d.side.Config, d.side.Venv)
 	}
 }
 

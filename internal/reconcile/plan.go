@@ -67,6 +67,9 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err := w.fetch(ctx, p); err != nil {
 		return nil, err
 	}
+	if err := w.venvKeys(ctx, p); err != nil {
+		return nil, err
+	}
 	input, err := p.input(ctx)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ import (
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/state"
 	"github.com/packsync/packsync/internal/tree"
+	"github.com/packsync/packsync/internal/virtualenv"
 )
 
 // Options is what one run is asked to do.
@@ -192,14 +193,15 @@ func Load(opts Options) (Declaration, error) {
 
 // world is the outside as one run sees it.
 type world struct {
-	opts    Options
-	cb      Callbacks
-	cfg     *config.Config
-	http    *http.Client
-	sources source.Opener
-	cached  source.Opener // git sources without the network
-	store   *state.Store
-	work    string
+	opts     Options
+	cb       Callbacks
+	cfg      *config.Config
+	http     *http.Client
+	sources  source.Opener
+	builders map[config.Python]*virtualenv.Builder
+	cached   source.Opener // git sources without the network
+	store    *state.Store
+	work     string
 }
 
 func workDir(cfg *config.Config) string { return filepath.Join(cfg.Host.Root, ".packsync") }

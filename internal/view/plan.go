@@ -74,6 +74,9 @@ func (p *printer) changes(pl *plan.Plan, style Style) {
 		if c.Action == plan.Install || c.Action == plan.Update || c.Action == plan.Move {
 			p.wrapped(style, "      ", provenance(c.After))
 		}
+		if c.Do.Venv {
+			p.wrapped(style, "      ", "builds its virtualenv")
+		}
 		if len(c.Do.Register) > 0 {
 			p.wrapped(style, "      ", "registers: "+strings.Join(c.Do.Register, ", "))
 		}

@@ -28,7 +28,6 @@ stackstorm {
   new_content = "disabled"          # ERROR: Not available in this version
   conf        = "/etc/st2/st2.conf" # ERROR: Not available in this version
   version     = "3.8"               # ERROR: Not available in this version
-  python      = "/usr/bin/python3"  # ERROR: Not available in this version
 }
 
 index "acme" {
@@ -57,7 +56,4 @@ pack "aws" {
   overrides { # ERROR: Not available in this version
   }
 
-  python { # ERROR: Not available in this version
-    timeout = 5
-  }
 }

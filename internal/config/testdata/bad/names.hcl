@@ -1,5 +1,4 @@
 # Names that nobody knows, everywhere a name can stand.
-# NOWHERE WARNING: Virtualenvs are not built
 
 packsync {
   nam = "x" # ERROR: Unsupported argument

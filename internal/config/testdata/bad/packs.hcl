@@ -1,5 +1,4 @@
 # Mistakes inside pack blocks.
-# NOWHERE WARNING: Virtualenvs are not built
 
 pack "Bad-Ref" { # ERROR: Invalid pack ref
   source = "./x"
@@ -136,4 +135,12 @@ pack "newline" {
 
 base_path "team" {
   path = "/opt/acme/packs"
+}
+
+pack "slow" {
+  source = "./slow"
+
+  python {
+    timeout = "soon" # ERROR: Invalid duration
+  }
 }

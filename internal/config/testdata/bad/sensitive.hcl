@@ -1,6 +1,5 @@
 # A secret may not come where it would be shown.
 # env: PACKSYNC_VAR_secret=hunter2
-# NOWHERE WARNING: Virtualenvs are not built
 
 variable "secret" {
   type      = string

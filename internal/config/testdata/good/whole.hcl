@@ -2,7 +2,6 @@
 # env: PACKSYNC_VAR_jira_password=hunter2
 # env: PACKSYNC_VAR_sites={ site_a = { tag = "v1", password = "hunter2" }, site_b = { tag = "v2", password = "hunter2" } }
 # var: stage=prod
-# NOWHERE WARNING: Virtualenvs are not built
 
 packsync {
   required_version = ">= 1.0, < 2.0"
@@ -135,6 +134,12 @@ pack "pinned" {
   commit     = "0123456789abcdef0123456789abcdef01234567"
   virtualenv = false
   config     = {}
+
+  python {
+    build_user  = "builder"
+    only_binary = true
+    timeout     = "90s"
+  }
 }
 
 pack "whatever" {

@@ -1,0 +1,109 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/tree"
+	"github.com/packsync/packsync/internal/virtualenv"
+)
+
+// builder makes virtualenvs as one pack wants them; packs with the same wishes
+// share it.
+func (w *world) builder(want config.Python) *virtualenv.Builder {
+	if b, ok := w.builders[want]; ok {
+		return b
+	}
+	profile := tree.Profile{DirMode: 0o755, FileMode: 0o644, ExecMode: 0o755, UID: -1, GID: w.gid()}
+	network := w.cfg.Network
+	b := virtualenv.New(virtualenv.Options{
+		Python: w.cfg.Host.Python, OnlyBinary: want.OnlyBinary, Timeout: want.Timeout, BuildUser: want.BuildUser,
+		HTTPProxy: network.HTTPProxy, HTTPSProxy: network.HTTPSProxy, NoProxy: network.NoProxy, CAFile: network.CAFile,
+		Profile: profile, Offline: w.opts.Offline, Disk: w.opts.Disk,
+	})
+	if w.builders == nil {
+		w.builders = map[config.Python]*virtualenv.Builder{}
+	}
+	w.builders[want] = b
+	return b
+}
+
+func (w *world) venvPath(ref pack.Ref) string {
+	return filepath.Join(w.cfg.Host.VirtualenvsDir, string(ref))
+}
+
+// venvThere returns the path of a virtualenv that is on disk, "" if there is none.
+func (w *world) venvThere(ref pack.Ref) (string, error) {
+	path := w.venvPath(ref)
+	switch _, err := os.Lstat(filepath.Join(path, "pyvenv.cfg")); {
+	case err == nil:
+		return path, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	default:
+		return "", fmt.Errorf("look for the virtualenv of %s: %w", ref, err)
+	}
+}
+
+// venvKeys fills in the reuse key of every pack that wants a virtualenv. The
+// requirements are read from what is installed, where that is what is wanted, else
+// from the fetched tree.
+func (w *world) venvKeys(ctx context.Context, p *Planned) error {
+	for i := range p.desired {
+		d := &p.desired[i]
+		if !d.pack.Virtualenv {
+			continue
+		}
+		files, err := p.requirementsOf(ctx, d)
+		if err != nil {
+			return fmt.Errorf("read the requirements of %s: %w", d.pack.Ref, err)
+		}
+		d.side.Venv, err = w.builder(d.pack.Python).Key(ctx, virtualenv.Request{Ref: d.pack.Ref, Pack: files, Final: w.venvPath(d.pack.Ref)})
+		if err != nil {
+			return fmt.Errorf("%w (or set virtualenv = false in pack %q, if it needs none)", err, d.pack.Ref)
+		}
+	}
+	return nil
+}
+
+func (p *Planned) requirementsOf(ctx context.Context, d *desired) (fs.FS, error) {
+	seen, there := p.Observed.Packs[pack.Addr{BasePath: d.side.BasePath, Ref: d.pack.Ref}]
+	if there && !seen.Link && seen.Content == d.side.Content {
+		return os.DirFS(seen.Dir), nil
+	}
+	t, err := p.treeOf(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return tree.FS(t), nil
+}
+
+// treeOf brings the tree of a desired pack: kept from planning, or fetched again.
+func (p *Planned) treeOf(ctx context.Context, d *desired) (tree.Tree, error) {
+	if t, ok := p.trees.trees[d.pack.Ref]; ok {
+		return t, nil
+	}
+	return p.world.tree(ctx, d.pin)
+}
+
+// buildVenv builds the virtualenv of one pack in the stage.
+func (p *Planned) buildVenv(ctx context.Context, d *desired, t tree.Tree, live, stage, final string) error {
+	files := os.DirFS(live)
+	if t != nil {
+		files = tree.FS(t)
+	}
+	built, err := p.world.builder(d.pack.Python).Build(ctx, virtualenv.Request{Ref: d.pack.Ref, Pack: files, Stage: stage, Final: final}, nil)
+	if err != nil {
+		return err
+	}
+	if built.Key != d.side.Venv {
+		return errors.New("the requirements or the Python interpreter changed while the virtualenv was built: run apply again")
+	}
+	return nil
+}
