@@ -21,6 +21,7 @@ type Record struct {
 	Serial        uint64            `json:"serial"`   // plus one with every write
 	Previous      string            `json:"previous"` // checksum of the record before; "" for the first
 	Packs         map[pack.Ref]Pack `json:"packs"`
+	History       *HistoryLink      `json:"history,omitempty"` // the newest history entry
 	Checksum      string            `json:"checksum"`
 
 	// Notes tells people what Read found odd: that the record was recovered, that
@@ -35,6 +36,7 @@ type Pack struct {
 	Source     string        `json:"source"`
 	Subdir     string        `json:"subdir,omitempty"`
 	Commit     pack.Commit   `json:"commit,omitempty"` // "" for a plain directory
+	Ref        string        `json:"ref,omitempty"`    // full name under which the commit was found: some servers give it out only so
 	Tree       pack.TreeHash `json:"tree"`
 	Content    pack.TreeHash `json:"content"` // t1 with every x written as f, from the fetched tree
 	Version    string        `json:"version"`
@@ -65,7 +67,10 @@ type Registered struct {
 	Pending []string `json:"pending,omitempty"`
 }
 
-// Hold keeps a pack where a rollback put it.
+// Hold keeps a pack where a rollback put it, until the pin is no longer the one
+// that was rolled back from.
 type Hold struct {
-	Commit pack.Commit `json:"commit"` // the pin that was rolled back from
+	Commit pack.Commit   `json:"commit,omitempty"` // of that pin; "" for a plain directory
+	Tree   pack.TreeHash `json:"tree"`             // of that pin
+	Config bool          `json:"config,omitempty"` // the config file was brought back too, and is kept
 }

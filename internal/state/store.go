@@ -134,12 +134,8 @@ func (s *Store) Write(rec *Record) error {
 	if err := s.EnsureDir(); err != nil {
 		return err
 	}
-	inUse, err := s.Read()
-	if err != nil {
+	if err := s.checkFollows(rec); err != nil {
 		return err
-	}
-	if inUse.Serial != rec.Serial || inUse.Checksum != rec.Checksum {
-		return fmt.Errorf("write state %s: serial %d is in use, but the new record follows serial %d: another run wrote it meanwhile; plan again", s.file(), inUse.Serial, rec.Serial)
 	}
 	next := *rec
 	next.FormatVersion = FormatVersion
@@ -161,6 +157,18 @@ func (s *Store) Write(rec *Record) error {
 	}
 	next.Notes = nil
 	*rec = next
+	return nil
+}
+
+// checkFollows refuses a record that was made from another one than that in use.
+func (s *Store) checkFollows(rec *Record) error {
+	inUse, err := s.Read()
+	if err != nil {
+		return err
+	}
+	if inUse.Serial != rec.Serial || inUse.Checksum != rec.Checksum {
+		return fmt.Errorf("write state %s: serial %d is in use, but the new record follows serial %d: another run wrote it meanwhile; plan again", s.file(), inUse.Serial, rec.Serial)
+	}
 	return nil
 }
 
