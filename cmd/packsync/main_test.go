@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	untouched NAME                   want them to be the same now
 //	stackstorm KEY                   start the test double, or change the API key it wants
 //	calls WANT…                      want exactly these register and unload calls since the last
+//	pypi NAME=VERSION…               serve these wheels; sets $PIP_INDEX_URL
 //	fail STATUS                      the git server answers everything with this status; 0 heals it
 //	requests N                       want exactly N requests to the git server since the last
 func TestScript(t *testing.T) {
@@ -51,10 +52,16 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") == "1",
-		Setup:               setup,
+		Condition: func(name string) (bool, error) {
+			if name == "venv" {
+				return canBuildVenvs()
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
+		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit, "branch": branch, "tag": tag, "fork": fork, "exit": exit, "remember": remember, "untouched": untouched,
-			"stackstorm": stackstorm, "calls": calls, "fail": fail, "requests": requests,
+			"stackstorm": stackstorm, "calls": calls, "fail": fail, "requests": requests, "pypi": pypi,
 		},
 	})
 }

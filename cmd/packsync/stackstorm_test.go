@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -20,11 +21,11 @@ import (
 // one API key, which the script may change.
 type double struct {
 	server *st2test.Server
-	key    string
+	key    atomic.Value // string
 }
 
 func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("St2-Api-Key") != d.key {
+	if r.Header.Get("St2-Api-Key") != d.key.Load() {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `{"faultstring": "Unauthorized - ApiKey with key_hash=0 not found."}`) // the client may be gone
@@ -56,14 +57,15 @@ func stackstorm(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	w := worldOf(ts)
 	if w.double != nil {
-		w.double.key = args[0] // between two commands nobody asks
+		w.double.key.Store(args[0])
 		return
 	}
 	validator, err := openAPI()
 	ts.Check(err)
-	w.double = &double{key: args[0], server: st2test.New(st2test.Options{
+	w.double = &double{server: st2test.New(st2test.Options{
 		BasePaths: []string{ts.MkAbs("root/packs")}, ConfigsDir: ts.MkAbs("root/configs"), Validator: validator,
 	})}
+	w.double.key.Store(args[0])
 	server := httptest.NewServer(w.double)
 	ts.Defer(server.Close)
 	ts.Setenv("PACKSYNC_VAR_st2", server.URL)

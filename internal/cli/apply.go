@@ -68,12 +68,12 @@ func (a *app) apply(ctx context.Context, o applyOptions) (outcome, error) {
 	}
 	cb, done := a.watching()
 	defer done()
-	shown := false
+	var printed error
+	cb.Planned = func(p *reconcile.Planned) { printed = a.showPlan(p) }
 	cb.Confirm = func(p *reconcile.Planned) (bool, error) {
-		if o.autoApprove || opts.Saved != nil {
-			return true, nil
+		if o.autoApprove || opts.Saved != nil || printed != nil {
+			return printed == nil, printed
 		}
-		shown = true
 		return a.confirm(p)
 	}
 	applied, err := reconcile.Apply(ctx, opts, cb)
@@ -81,7 +81,7 @@ func (a *app) apply(ctx context.Context, o applyOptions) (outcome, error) {
 	if applied == nil {
 		return outcome{}, err
 	}
-	result := applyOutcome(applied, shown)
+	result := applyOutcome(applied)
 	switch {
 	case err != nil:
 	case applied.Declined:
@@ -110,14 +110,31 @@ func (o *applyOptions) load(a *app, opts *reconcile.Options) error {
 	return o.planFlags.fill(opts)
 }
 
-// confirm shows the plan and waits for the word yes, on a terminal only.
+// showPlan prints the plan before anything is done about it. In JSON it is part
+// of the one document at the end.
+func (a *app) showPlan(p *reconcile.Planned) error {
+	if a.globals.json {
+		return nil
+	}
+	style := a.globals.style(a.streams, a.streams.OutTTY)
+	for _, note := range p.Recovered {
+		if _, err := fmt.Fprintf(a.streams.Out, "Recovered: %s\n", view.Quote(note)); err != nil {
+			return err
+		}
+	}
+	return view.Plan(a.streams.Out, p.Plan, style)
+}
+
+// confirm waits for the word yes, on a terminal only.
 func (a *app) confirm(p *reconcile.Planned) (bool, error) {
 	if !a.streams.InTTY || a.globals.noInput || a.globals.json {
 		return false, errors.New("there are changes and nobody to confirm them: give --auto-approve, or a saved plan; nothing was changed")
 	}
 	style := a.globals.style(a.streams, a.streams.ErrTTY)
-	if err := view.Plan(a.streams.Err, p.Plan, style); err != nil {
-		return false, err
+	if !a.streams.OutTTY { // the plan went to a file: nobody approves what they cannot see
+		if err := view.Plan(a.streams.Err, p.Plan, style); err != nil {
+			return false, err
+		}
 	}
 	if _, err := fmt.Fprintf(a.streams.Err, "\n%s\n  Only yes is taken as an approval: ", style.Label("Carry out this plan?")); err != nil {
 		return false, err
@@ -129,30 +146,19 @@ func (a *app) confirm(p *reconcile.Planned) (bool, error) {
 	return strings.TrimSpace(answer) == "yes", nil
 }
 
-func applyOutcome(applied *reconcile.Applied, shown bool) outcome {
+func applyOutcome(applied *reconcile.Applied) outcome {
 	p := applied.Planned
-	out := outcome{
+	return outcome{
 		body: view.NewApplyBody(p.Plan, applied.Report, applied.Changed()), warnings: p.Warnings, files: p.Files,
 		msg: view.Summary(p.Plan), notes: p.Notes,
-	}
-	out.text = func(w io.Writer, style view.Style) error {
-		for _, note := range p.Recovered {
-			if _, err := fmt.Fprintf(w, "Recovered: %s\n", view.Quote(note)); err != nil {
+		text: func(w io.Writer, style view.Style) error {
+			if applied.Report == nil {
+				return nil
+			}
+			if _, err := fmt.Fprintln(w); err != nil {
 				return err
 			}
-		}
-		if !shown {
-			if err := view.Plan(w, p.Plan, style); err != nil {
-				return err
-			}
-		}
-		if applied.Report == nil {
-			return nil
-		}
-		if _, err := fmt.Fprintln(w); err != nil {
-			return err
-		}
-		return view.Report(w, applied.Report, style)
+			return view.Report(w, applied.Report, style)
+		},
 	}
-	return out
 }

@@ -127,7 +127,7 @@ func (a *app) lock(ctx context.Context, opts reconcile.Options) (outcome, error)
 		msg = fmt.Sprintf("Lock: %d of %d entries change.", len(locked.Changes), max(len(locked.Lock.Packs), len(locked.Changes)))
 	}
 	if locked.Written {
-		msg = fmt.Sprintf("Lock written: %d changes, %d packs pinned.", len(locked.Changes), len(locked.Lock.Packs))
+		msg = fmt.Sprintf("Lock written: %s, %s pinned.", view.Count(len(locked.Changes), "change", "changes"), view.Count(len(locked.Lock.Packs), "pack", "packs"))
 	}
 	return outcome{
 		body: lockBody{Changed: locked.Written, LockFile: opts.LockFile, LockChanges: locked.Changes, Findings: locked.Findings},

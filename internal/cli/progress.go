@@ -45,14 +45,20 @@ func (a *app) watching() (reconcile.Callbacks, func()) {
 }
 
 func (a *app) applying(progress *view.Progress, e apply.Event) {
+	label, name := string(e.Phase), string(e.Ref)
 	switch e.Phase {
-	case apply.PhaseStage, apply.PhaseBuild, apply.PhaseRegister, apply.PhaseUnregister:
-		if e.Done {
-			progress.End(string(e.Ref), e.Err)
-		} else {
-			progress.Begin(string(e.Phase), string(e.Ref))
-		}
+	case apply.PhaseBuild: // it goes on beside the staging of trees, so it counts with that
+		label, name = string(apply.PhaseStage), name+" (virtualenv)"
+	case apply.PhaseStage, apply.PhaseRegister, apply.PhaseUnregister:
 	case apply.PhaseRecover:
 		a.note("%s", e.Text)
+		return
+	default:
+		return
+	}
+	if e.Done {
+		progress.End(name, e.Err)
+	} else {
+		progress.Begin(label, name)
 	}
 }

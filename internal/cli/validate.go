@@ -24,7 +24,8 @@ func newValidate(a *app) *cobra.Command {
 			if err != nil {
 				return outcome{}, err
 			}
-			msg := fmt.Sprintf("The declaration is valid: %d packs, %d base paths.", len(decl.Config.Packs), len(decl.Config.BasePaths))
+			msg := fmt.Sprintf("The declaration is valid: %s, %s.",
+				view.Count(len(decl.Config.Packs), "pack", "packs"), view.Count(len(decl.Config.BasePaths), "base path", "base paths"))
 			return outcome{
 				msg: msg, warnings: decl.Warnings, files: decl.Files,
 				text: func(w io.Writer, _ view.Style) error { _, err := fmt.Fprintln(w, msg); return err },

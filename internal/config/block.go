@@ -31,8 +31,6 @@ const (
 	textKnown                         // an unknown value is an error in any mode
 )
 
-func (b block) has(name string) bool { return b.body.Attributes[name] != nil }
-
 // subject begins a sentence about an argument.
 func (b block) subject(name string) string {
 	return fmt.Sprintf("The argument %q of %s", name, article(b.what))

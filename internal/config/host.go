@@ -200,13 +200,14 @@ func (l *loader) checkDirectories() {
 
 // hostPlace is where a path of the stackstorm block comes from.
 func (l *loader) hostPlace(argument string) diag.Range {
-	for _, b := range l.blocks["stackstorm"] {
-		if attr := b.Body.Attributes[argument]; attr != nil {
-			return attr.Expr.Range()
-		}
-		return b.DefRange()
+	if len(l.blocks["stackstorm"]) == 0 {
+		return diag.Range{}
 	}
-	return diag.Range{}
+	first := l.blocks["stackstorm"][0]
+	if attr := first.Body.Attributes[argument]; attr != nil {
+		return attr.Expr.Range()
+	}
+	return first.DefRange()
 }
 
 func within(inner, outer string) bool {

@@ -109,10 +109,8 @@ func (b block) decodeCredential(c *Credential) {
 		b.l.error(c.Range, "Empty block", "This credentials block says nothing. It takes token or token_file, username, ssh_key_file, known_hosts_file and ca_file.")
 	}
 	b.both("token", "token_file", "one of them is enough")
-	known := true
-	if c.Token, known = b.secret("token"); !known {
-		c.Unknown = true
-	}
+	token, known := b.secret("token")
+	c.Token, c.Unknown = token, !known
 	for name, field := range map[string]*string{
 		"token_file": &c.TokenFile, "ssh_key_file": &c.SSHKeyFile, "known_hosts_file": &c.KnownHostsFile, "ca_file": &c.CAFile,
 	} {

@@ -103,7 +103,7 @@ func DiffKeys(old, new []byte) ([]KeyChange, error) {
 	}
 	before, err := pyyaml.Unmarshal(old)
 	if err != nil {
-		return []KeyChange{{Kind: Unreadable}}, nil
+		return []KeyChange{{Kind: Unreadable}}, nil //nolint:nilerr // an unreadable old file is an answer, not a failure
 	}
 	// An empty file is an empty config (reference.md 6.1).
 	var d differ

@@ -76,7 +76,7 @@ func decide(in Input, want Want, p *Plan) Change {
 	}
 	switch {
 	case c.Do.Place:
-		after.Modes = PlacedModes
+		after.Modes = want.modes()
 	case managed && seen.Content == recorded.Side.Content:
 		after.Modes = recorded.Side.Modes
 	default:
@@ -178,15 +178,26 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 		c.becomes(Update, "already on disk as locked")
 		return false
 	case edited:
-		p.Drift = append(p.Drift, Drift{Ref: want.Ref, Kind: "edited", Detail: seen.Path + " was edited", Files: seen.Edits})
+		drift := Drift{Ref: want.Ref, Kind: "edited", Detail: seen.Path + " was edited", Files: seen.Edits}
+		if seen.Reinstalled != "" {
+			drift.Kind, drift.Detail = "reinstalled", seen.Path+" was "+seen.Reinstalled
+		}
+		p.Drift = append(p.Drift, drift)
 		if want.OnDrift == DriftLeave {
 			c.note("PS-DRIFT-LEFT", pack.Warning, "%s was edited (%s) and is left alone (on_drift = \"leave\")", seen.Path, few(seen.Edits))
 			return true
 		}
 		c.drifted(want, seen)
-	case len(seen.OddMode) > 0 && recorded.Side.Modes == PlacedModes:
-		p.Drift = append(p.Drift, Drift{Ref: want.Ref, Kind: "modes", Detail: "modes or owners differ", Files: seen.OddMode})
-		c.becomes(Repair, "modes or owners differ: "+few(seen.OddMode))
+	case len(seen.OddMode) > 0 && recorded.Side.placed():
+		drift := Drift{Ref: want.Ref, Kind: "modes", Detail: "modes or owners differ", Files: seen.OddMode}
+		if seen.Reinstalled != "" {
+			drift.Kind, drift.Detail = "reinstalled", seen.Path+" was "+seen.Reinstalled
+		}
+		p.Drift = append(p.Drift, drift)
+		c.becomes(Repair, drift.Detail+": "+few(seen.OddMode))
+		c.Do.Place = true
+	case recorded.Side.placed() && recorded.Side.Modes != want.modes():
+		c.becomes(Repair, fmt.Sprintf("its modes are to be %s instead of %s (mode)", want.modes(), recorded.Side.Modes))
 		c.Do.Place = true
 	}
 	if !pinned {
@@ -196,6 +207,13 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 		// The same content under another name: nothing on disk changes.
 		c.becomes(Update, pinMoved(recorded.Side, want.Side))
 	}
+	switch {
+	case recorded.Side.Hold == want.Side.Hold:
+	case want.Side.Hold == (Hold{}):
+		c.becomes(Update, "the pin moved from what it was rolled back from: the hold is over")
+	default:
+		c.becomes(Update, "is held where a rollback puts it")
+	}
 	return false
 }
 
@@ -203,8 +221,17 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 // installed again, which only "repair" allows.
 func (c *Change) drifted(want Want, seen Seen) {
 	c.Do.Place = true
+	how := "edited by hand (" + few(seen.Edits) + ")"
+	if seen.Reinstalled != "" {
+		how = seen.Reinstalled
+	}
 	if want.OnDrift == DriftRepair {
-		c.becomes(Repair, "edited by hand ("+few(seen.Edits)+"): the edited tree goes to pen/ (on_drift = \"repair\")")
+		c.becomes(Repair, how+": what is there now goes to pen/ (on_drift = \"repair\")")
+		return
+	}
+	if seen.Reinstalled != "" {
+		c.becomes(Repair, how)
+		c.block("PS-REINSTALLED", "%s was %s since packsync installed it. If that is what you want, let pack %q in the declaration select it and lock that; if not, set on_drift = \"repair\" there: what is there now then goes to pen/, where nothing is lost.", seen.Path, how, want.Ref)
 		return
 	}
 	c.becomes(Repair, "edited by hand ("+few(seen.Edits)+")")

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -47,6 +49,7 @@ type Want struct {
 	Replace   bool // an unmanaged directory in the way may be replaced
 	OnDrift   OnDrift
 	Findings  []pack.Finding
+	Modes     string // mode profile that it is placed with; "" is PlacedModes
 
 	ConfigMatches bool     // the config file on disk says what is declared
 	ConfigKeys    []string // key paths in which they differ
@@ -72,10 +75,24 @@ type Seen struct {
 	Config  string   // digest of the config file on disk, "" if there is none
 	Venv    string   // path of the virtualenv that is there, "" if there is none
 	Edits   []string // what differs from the record, file by file: "changed actions/a.yaml"
+	// Reinstalled tells that the directory is, whole, what StackStorm's own install
+	// put there, and which commit: "installed again by hand (…)". "" if it is not.
+	Reinstalled string
 }
 
-// PlacedModes is the mode profile of the trees that packsync places.
-const PlacedModes = "packsync"
+// The mode profiles (design.md 4).
+const (
+	PlacedModes        = "packsync"       // of the trees that packsync places
+	GroupWritableModes = "group-writable" // of those too, where mode says so
+	StackStormModes    = "st2"            // what StackStorm's own install leaves, until the next update
+)
+
+// placed reports whether the modes are ones that packsync set, so that others are
+// drift.
+func (s Side) placed() bool { return s.Modes == PlacedModes || s.Modes == GroupWritableModes }
+
+// modes is the mode profile that the pack is placed with.
+func (w Want) modes() string { return cmp.Or(w.Modes, PlacedModes) }
 
 // RegistrationDigest names what StackStorm is told about a pack: its tree and
 // the config file that goes with it.

@@ -105,6 +105,14 @@ type Side struct {
 	Venv     string        `json:"venv,omitempty"`     // reuse key of the virtualenv; "" for none
 	Modes    string        `json:"modes,omitempty"`    // mode profile (package installed); "" if none fits
 	Unpinned bool          `json:"unpinned,omitempty"` // a plain directory
+	Hold     Hold          `json:"hold,omitzero"`      // a rollback keeps the pack here
+}
+
+// Hold names the pin that a pack was rolled back from. The zero Hold is none.
+type Hold struct {
+	Commit pack.Commit   `json:"commit,omitempty"` // "" for a plain directory
+	Tree   pack.TreeHash `json:"tree"`
+	Config bool          `json:"config,omitempty"` // the config file was brought back too
 }
 
 // Work is what apply has to do for a change. The zero Work changes only the

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -198,10 +199,10 @@ var errStopped = errors.New("stopped here by the test")
 
 // stopAt makes a disk on which the run ends before step n: every later step fails
 // too, as after a kill.
-func stopAt(n int) (safefs.Disk, *int) {
-	count := 0
+func stopAt(n int) (safefs.Disk, *atomic.Int64) {
+	var count atomic.Int64 // packs are staged side by side
 	return safefs.WithHook(safefs.OS(), func(safefs.Step) error {
-		if count++; count >= n && n > 0 {
+		if count.Add(1) >= int64(n) && n > 0 {
 			return errStopped
 		}
 		return nil
@@ -218,7 +219,7 @@ func TestStopAtEveryStep(t *testing.T) {
 	if _, err := h.apply(disk); err != nil {
 		t.Fatal(err)
 	}
-	total := *steps
+	total := int(steps.Load())
 	if total < 30 {
 		t.Fatalf("only %d steps: the hook does not see the work", total)
 	}
@@ -248,8 +249,8 @@ func TestStopTwice(t *testing.T) {
 		stride = 1
 	}
 	pairs := 0
-	for n := 1; n <= *steps; n += stride {
-		for m := 1 + n%stride; m <= *steps; m += stride {
+	for n := 1; n <= int(steps.Load()); n += stride {
+		for m := 1 + n%stride; m <= int(steps.Load()); m += stride {
 			h.restore(h.saved)
 			first, _ := stopAt(n)
 			if _, err := h.apply(first); err == nil {
@@ -276,12 +277,12 @@ func TestFailAtEveryStep(t *testing.T) {
 	if _, err := h.apply(disk); err != nil {
 		t.Fatal(err)
 	}
-	for n := 1; n <= *steps; n++ {
+	for n := 1; n <= int(steps.Load()); n++ {
 		for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
 			h.restore(h.saved)
-			count := 0
+			var count atomic.Int64
 			failing := safefs.WithHook(safefs.OS(), func(s safefs.Step) error {
-				if count++; count == n {
+				if count.Add(1) == int64(n) {
 					return &fs.PathError{Op: string(s.Op), Path: s.Path, Err: errno}
 				}
 				return nil
@@ -331,18 +332,18 @@ func (h *crashHost) checkConverges(n int) {
 	if !h.everywhere("somebody's work") {
 		h.t.Fatalf("stop %d: what a person wrote is lost", n)
 	}
-	steps := 0
+	var steps atomic.Int64
 	applied, err := h.apply(safefs.WithHook(safefs.OS(), func(s safefs.Step) error {
 		if s.Path != h.path("root/.packsync/index") && s.Path != h.path("root/.packsync") { // a cache, which a no-op may renew
-			steps++
+			steps.Add(1)
 		}
 		return nil
 	}))
 	if err != nil || applied.Changed() || !applied.Plan.Empty() {
 		h.t.Fatalf("stop %d: there is still something to do: %v", n, err)
 	}
-	if steps != 0 {
-		h.t.Fatalf("stop %d: an apply with nothing to do took %d steps on the disk", n, steps)
+	if took := steps.Load(); took != 0 {
+		h.t.Fatalf("stop %d: an apply with nothing to do took %d steps on the disk", n, took)
 	}
 	left, err := os.ReadDir(h.path("root/packs"))
 	if err != nil {

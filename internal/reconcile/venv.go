@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/pack"
@@ -25,13 +26,24 @@ func (w *world) builder(want config.Python) *virtualenv.Builder {
 	b := virtualenv.New(virtualenv.Options{
 		Python: w.cfg.Host.Python, OnlyBinary: want.OnlyBinary, Timeout: want.Timeout, BuildUser: want.BuildUser,
 		HTTPProxy: network.HTTPProxy, HTTPSProxy: network.HTTPSProxy, NoProxy: network.NoProxy, CAFile: network.CAFile,
-		Profile: profile, Offline: w.opts.Offline, Disk: w.opts.Disk,
+		IndexURL: indexURL(w.opts.Config.Environ), Profile: profile, Offline: w.opts.Offline, Disk: w.opts.Disk,
 	})
 	if w.builders == nil {
 		w.builders = map[config.Python]*virtualenv.Builder{}
 	}
 	w.builders[want] = b
 	return b
+}
+
+// indexURL is the package index that pip's own variable names. It may carry a
+// password.
+func indexURL(environ []string) pack.Secret {
+	for _, entry := range environ {
+		if value, ok := strings.CutPrefix(entry, "PIP_INDEX_URL="); ok && value != "" {
+			return pack.NewSecret(value)
+		}
+	}
+	return pack.Secret{}
 }
 
 func (w *world) venvPath(ref pack.Ref) string {

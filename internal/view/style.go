@@ -136,6 +136,9 @@ func unsafeRune(r rune) bool {
 	return false
 }
 
+// Count says how many of something there are, in the right number.
+func Count(n int, one, many string) string { return plural(n, one, many) }
+
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
