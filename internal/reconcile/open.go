@@ -40,7 +40,7 @@ func open(opts Options, cb Callbacks, decl Declaration) (*world, error) {
 		Client: client, Credentials: credentials(cfg), CacheDir: opts.CacheDir, Offline: opts.Offline,
 		AgentSocket: opts.AgentSocket, KnownHosts: opts.KnownHosts,
 	})
-	w.cached = gogit.New(gogit.Options{CacheDir: opts.CacheDir, Offline: true})
+	w.cached = gogit.New(gogit.Options{Client: client, CacheDir: opts.CacheDir, Offline: true})
 	w.sources = source.ByKind{Git: git, Dir: dir.New(tree.DefaultLimits())}
 	return w, nil
 }

@@ -141,7 +141,7 @@ func Resolve(ctx context.Context, req Request, open source.Opener, lookup Lookup
 	if diags := checkUpdate(req); diags.HasErrors() {
 		return nil, diags
 	}
-	r := &resolver{req: req, sources: &sources{opener: open, remotes: map[pack.Source]source.Remote{}}, lookup: lookup}
+	r := newResolver(req, open, lookup)
 	outcomes := make([]outcome, len(req.Packs))
 	var group errgroup.Group
 	group.SetLimit(parallel(req.Parallel))
@@ -189,6 +189,10 @@ type resolver struct {
 	sources *sources
 	lookup  Lookup
 	eventMu sync.Mutex
+}
+
+func newResolver(req Request, open source.Opener, lookup Lookup) *resolver {
+	return &resolver{req: req, sources: &sources{opener: open, remotes: map[pack.Source]source.Remote{}}, lookup: lookup}
 }
 
 // sources opens each repository once, so that packs of one repository share what
