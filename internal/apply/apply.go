@@ -47,6 +47,9 @@ type Layout struct {
 type Content struct {
 	// Tree brings the tree of a pack that is to be placed.
 	Tree func(ctx context.Context, ref pack.Ref) (tree.Tree, error)
+	// Size holds what is already known of the trees' sizes; what is missing is
+	// counted from Tree.
+	Size map[pack.Ref]Size
 	// Config holds the rendered config files. They may hold secrets.
 	Config map[pack.Ref][]byte
 	// Venv builds the virtualenv of a pack at stage, for its place final. t is the

@@ -38,6 +38,9 @@ func (a *Applier) Stage(ctx context.Context, p *plan.Plan, content Content) (*St
 	if err != nil {
 		return nil, err
 	}
+	if err := a.preflight(ctx, p, content); err != nil {
+		return nil, err
+	}
 	s := &Staged{plan: p, content: content, base: base}
 	if err := a.stage(ctx, s); err != nil {
 		return nil, errors.Join(err, a.discard(s))

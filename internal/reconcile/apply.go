@@ -119,12 +119,13 @@ func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *A
 // contents gathers what the plan needs to be carried out.
 func (p *Planned) contents() (apply.Content, error) {
 	c := apply.Content{
-		Config: map[pack.Ref][]byte{}, ConfigOnDisk: map[pack.Ref]string{}, Due: map[pack.Ref][]string{}, DependsOn: map[pack.Ref][]pack.Ref{},
+		Size: map[pack.Ref]apply.Size{}, Config: map[pack.Ref][]byte{}, ConfigOnDisk: map[pack.Ref]string{}, Due: map[pack.Ref][]string{}, DependsOn: map[pack.Ref][]pack.Ref{},
 	}
 	byRef := map[pack.Ref]desired{}
 	for _, d := range p.desired {
 		byRef[d.pack.Ref] = d
 		c.DependsOn[d.pack.Ref] = d.pack.DependsOn
+		c.Size[d.pack.Ref] = d.size
 		if d.config != nil {
 			c.Config[d.pack.Ref] = d.config
 		}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/packsync/packsync/internal/apply"
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/installed"
@@ -36,7 +37,8 @@ type desired struct {
 	pack   config.Pack
 	pin    resolve.Pin
 	side   plan.Side
-	config []byte // rendered; holds secrets
+	config []byte     // rendered; holds secrets
+	size   apply.Size // of the tree, where it was read
 	due    []string
 }
 
@@ -110,6 +112,7 @@ func (d *desired) takeTree(t tree.Tree, cache *treeCache) error {
 		return fmt.Errorf("integrity: the tree of commit %s is %s, but the lock pins %s: the lock was edited or the source is not what it was; nothing was changed", d.side.Commit, manifest.Tree(), d.side.Tree)
 	}
 	d.side.Content = manifest.Content()
+	d.size = apply.SizeOf(t.Files())
 	if d.due, err = content.Types(tree.FS(t)); err != nil {
 		return err
 	}
