@@ -19,6 +19,7 @@ func verify(ctx context.Context, stage, needle string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
+	buf := make([]byte, searchSize)
 	return fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return errors.Join(err, ctx.Err())
@@ -34,7 +35,7 @@ func verify(ctx context.Context, stage, needle string) (err error) {
 		if err != nil {
 			return err
 		}
-		found, err := contains(f, needle)
+		found, err := contains(f, needle, buf)
 		if found {
 			err = fmt.Errorf("%s holds the path of the build directory", name)
 		}

@@ -189,7 +189,7 @@ func (c *copier) file(src, dst *os.Root, at string) (err error) {
 // content returns what is to be written for a file. Without keep it is left out.
 func (c *copier) content(f io.ReadSeeker, size int64, at string) (content io.Reader, keep bool, err error) {
 	if size > wholeFile {
-		found, err := contains(f, c.from)
+		found, err := contains(f, c.from, make([]byte, searchSize))
 		if err == nil && found {
 			err = c.holdsPath()
 		}
@@ -198,8 +198,8 @@ func (c *copier) content(f io.ReadSeeker, size int64, at string) (content io.Rea
 		}
 		return f, true, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, wholeFile+1))
-	if err != nil {
+	text := make([]byte, size)
+	if _, err := io.ReadFull(f, text); err != nil {
 		return nil, false, err
 	}
 	switch {
@@ -223,9 +223,10 @@ func (c *copier) holdsPath() error {
 	return errors.New("a binary file holds the path that it was built at, and would not work at its final place: require a wheel of this package instead of a source distribution")
 }
 
-// contains searches r, however large, for text.
-func contains(r io.Reader, text string) (bool, error) {
-	buf := make([]byte, 1<<20)
+const searchSize = 256 << 10
+
+// contains searches r, however large, for text; buf is room to work in.
+func contains(r io.Reader, text string, buf []byte) (bool, error) {
 	kept := 0
 	for {
 		n, err := io.ReadFull(r, buf[kept:])

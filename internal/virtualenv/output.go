@@ -163,10 +163,14 @@ func (o Options) advice(err error, lines []string) string {
 		return "Name the authority that signed the certificate in network.ca_file."
 	case strings.Contains(text, "ProxyError"):
 		return "Check https_proxy and no_proxy in the network block."
+	case strings.Contains(text, "NewConnectionError") || strings.Contains(text, "ConnectTimeoutError") || strings.Contains(text, "NameResolutionError"):
+		return "The package index cannot be reached: check the network block and pip's index, or install from vendored wheels with --offline."
 	case nothingFits && o.Offline:
 		return "Offline, packages come only from the vendored wheels: run packsync vendor with network access."
 	case nothingFits && o.OnlyBinary:
 		return "Under only_binary only wheels count: require a version that has one for this Python, or set only_binary = false for this pack."
+	case strings.Contains(text, "(from versions: none)"):
+		return "pip saw no file of that name: the index does not have it, or cannot be reached, or refuses the credentials, which pip does not tell apart. Check the name, the index and the network block."
 	case nothingFits:
 		return "Check the name and version in requirements.txt, and that the index has it for this Python."
 	case strings.Contains(text, "No space left"):

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/testenv"
 )
 
@@ -109,6 +111,25 @@ func TestUnreadableHostConfigIsNotPassedOver(t *testing.T) {
 	}
 	if err := (&workshop{}).checkHostConfig([]string{closed}); err != nil {
 		t.Errorf("as our own user: %v", err)
+	}
+}
+
+func TestSweepRemovesWhatKilledRunsLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{workshopPrefix + "old": 48 * time.Hour, workshopPrefix + "young": time.Hour, "other": 48 * time.Hour} {
+		path := filepath.Join(dir, name)
+		when := time.Now().Add(-age)
+		if err := errors.Join(os.MkdirAll(path, 0o700), os.WriteFile(path+"/file", nil, 0o600), os.Chtimes(path, when, when)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (&workshop{disk: safefs.OS(), opts: Options{Timeout: DefaultTimeout}}).sweep(dir); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(dir + "/*")
+	if want := []string{filepath.Join(dir, "other"), filepath.Join(dir, workshopPrefix+"young")}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("left are %q (%v), want %q", left, err, want)
 	}
 }
 

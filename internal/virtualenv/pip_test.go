@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -105,7 +107,9 @@ func TestFailureShowsPipsLastLinesAndLeavesNothing(t *testing.T) {
 	index := newPyPI(t, hello, dep)
 	b := newBench(t, index, "acme-hello\nacme-missing>=7\n")
 	err := b.fails("build virtualenv of acme", "pip install -r requirements.txt: exit status 1",
-		"\n  | ERROR: No matching distribution found for acme-missing>=7", "Check the name and version")
+		"\n  | ERROR: No matching distribution found for acme-missing>=7", "the index does not have it")
+	b.req.Pack = fstest.MapFS{"requirements.txt": {Data: []byte("acme-hello>=7\n")}}
+	b.fails("(from versions: 1.2)", "Check the name and version")
 	var failure *virtualenv.BuildError
 	if !errors.As(err, &failure) || len(failure.Lines) == 0 {
 		t.Errorf("error is %#v, want a *BuildError with lines", err)
@@ -221,13 +225,28 @@ func TestBuildRunsWithoutRightsAndWithoutOurEnvironment(t *testing.T) {
 	}
 }
 
+// A build can write into the virtualenv beside what pip installs.
+func TestWhatABuildPlants(t *testing.T) {
+	t.Parallel()
+	index := newPyPI(t, sdist("acme_source", "1.0", "import os, sys\nos.symlink('/etc/passwd', sys.prefix + '/lib/passwd')\n"))
+	b := newBench(t, index, "acme-source\n")
+	b.fails("lib/passwd", `a link to "/etc/passwd", outside the virtualenv`)
+
+	index.setReleases(sdist("acme_source", "1.0", "import os, sys\nopen(sys.prefix + '/bin/su', 'w').close()\nos.chmod(sys.prefix + '/bin/su', 0o6755)\n"))
+	b.built()
+	info, err := os.Stat(b.req.Final + "/bin/su")
+	if err != nil || info.Mode() != 0o755 {
+		t.Errorf("mode is %v (%v), want no set-id bit", info.Mode(), err)
+	}
+}
+
 func TestRefusedTokenIsNotShown(t *testing.T) {
 	t.Parallel()
 	const token = "PSCANARY-index-wrong"
 	index := startPyPI(t, false, "another", nil)
 	b := newBench(t, index, "acme-hello\n")
 	b.opts.IndexURL = pack.NewSecret(strings.Replace(index.URL, "http://", "http://deploy:"+token+"@", 1) + "/simple/")
-	if err := b.fails("acme-hello"); strings.Contains(err.Error(), token) {
+	if err := b.fails("acme-hello", "or refuses the credentials"); strings.Contains(err.Error(), token) {
 		t.Errorf("the error shows the token: %v", err)
 	}
 	if shown := strings.Join(b.progress, "\n"); strings.Contains(shown, token) {
@@ -257,8 +276,10 @@ import os, time, urllib.request
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        urllib.request.urlopen("%[1]s/daemon/" + os.readlink("/proc/self"))
-        time.sleep(3600)
+        try:
+            urllib.request.urlopen("%[1]s/daemon/" + os.readlink("/proc/self"))
+        finally:
+            time.sleep(3600)
     os._exit(0)
 time.sleep(3600)
 `
@@ -282,9 +303,23 @@ func TestCancelEndsEverythingThatWasStarted(t *testing.T) {
 		t.Fatalf("error is %v, want it to be context.Canceled", err)
 	}
 	b.wantClean()
+	t.Cleanup(func() {
+		if id, err := strconv.Atoi(pid); err == nil && t.Failed() {
+			_ = syscall.Kill(id, syscall.SIGKILL)
+		}
+	})
 	if text, err := os.ReadFile("/proc/" + pid + "/status"); err == nil && !strings.Contains(string(text), "State:\tZ") {
 		t.Errorf("the daemon %s is alive:\n%s", pid, text)
 	}
+}
+
+func TestIndexThatCannotBeReached(t *testing.T) {
+	t.Parallel()
+	index := newPyPI(t)
+	index.Close()
+	b := newBench(t, index, "acme-hello\n")
+	b.opts.PipOptions = []string{"--retries", "1"}
+	b.fails("The package index cannot be reached")
 }
 
 func TestOfflinePackagesComeFromVendoredWheels(t *testing.T) {
@@ -332,6 +367,19 @@ func TestIndexBehindTLSAndProxy(t *testing.T) {
 	}
 }
 
+func TestStageThatIsThereIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil, "")
+	mkdir(t, b.req.Stage)
+	write(t, b.req.Stage+"/somebodys", "work")
+	if _, err := b.build(t.Context()); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("error is %v", err)
+	}
+	if got, err := os.ReadFile(b.req.Stage + "/somebodys"); string(got) != "work" {
+		t.Errorf("what lay there: %q (%v)", got, err)
+	}
+}
+
 func TestUnusableRequestsAreRefusedBeforeAnythingRuns(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -345,6 +393,7 @@ func TestUnusableRequestsAreRefusedBeforeAnythingRuns(t *testing.T) {
 		{"an interpreter by a relative path", func(b *bench) { b.opts.Python = "python3" }, "not an absolute path"},
 		{"a program that is no Python", func(b *bench) { b.opts.Python = "/bin/echo" }, "it is no Python"},
 		{"no such build user", func(b *bench) { b.opts.BuildUser = "no-such-user" }, "python.build_user"},
+		{"wheels by a relative path", func(b *bench) { b.opts.FindLinks = []string{"wheels"} }, "not an absolute path"},
 		{"an include outside the pack", func(b *bench) {
 			b.req.Pack = fstest.MapFS{"requirements.txt": {Data: []byte("-r ../secrets.txt\n")}}
 		}, `includes "../secrets.txt", which is not in the pack`},

@@ -9,13 +9,16 @@ import sysconfig
 def seeds():
     """Wheels of pip (and setuptools, while Python's own venv brings it) that lie
     on this machine: StackStorm takes them from virtualenv, so that comes first."""
+    names = ("pip", "setuptools", "wheel") if sys.version_info < (3, 12) else ("pip",)
     try:
         from virtualenv.seed.wheels.embed import get_embed_wheel
     except ImportError:
         pass
     else:
-        found = [get_embed_wheel(name, "%d.%d" % sys.version_info[:2]) for name in ("pip", "setuptools", "wheel")]
-        return [str(wheel.path) for wheel in found if wheel is not None]
+        found = [get_embed_wheel(name, "%d.%d" % sys.version_info[:2]) for name in names]
+        paths = [str(wheel.path) for wheel in found if wheel is not None]
+        if paths and all(os.path.isfile(path) for path in paths):
+            return paths
     try:
         import ensurepip
     except ImportError:
@@ -25,12 +28,11 @@ def seeds():
         if not folder or not os.path.isdir(folder):
             continue
         for name in os.listdir(folder):
-            project, version = name.split("-")[:2]
-            if name.endswith(".whl") and project in ("pip", "setuptools"):
+            project, _, rest = name.partition("-")
+            if name.endswith(".whl") and project in names:
+                version = rest.split("-")[0]
                 number = [int(part) for part in version.split(".") if part.isdigit()]
                 wheels[project] = max(wheels.get(project, ([], "")), (number, os.path.join(folder, name)))
-    if sys.version_info >= (3, 12):
-        wheels.pop("setuptools", None)
     return [wheels[project][1] for project in sorted(wheels)]
 
 

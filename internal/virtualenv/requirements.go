@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -160,7 +161,7 @@ var credentialPattern = regexp.MustCompile(`://[^/\s@]+@`)
 
 // checkPolicy refuses what would break a promise before anything runs.
 func (b *Builder) checkPolicy(reqs requirements) error {
-	for _, text := range append(b.opts.PipOptions, b.opts.BaseRequirements...) {
+	for _, text := range slices.Concat(b.opts.PipOptions, b.opts.BaseRequirements) {
 		if credentialPattern.MatchString(text) {
 			return errors.New("a pip option or base requirement holds a URL with a user or password, which everybody on the host could read in the process list: set the index URL instead")
 		}
@@ -168,6 +169,11 @@ func (b *Builder) checkPolicy(reqs requirements) error {
 	for _, req := range b.opts.BaseRequirements {
 		if strings.HasPrefix(req, "-") {
 			return fmt.Errorf("base requirement %q is an option: base requirements name packages, options belong in pip_options", req)
+		}
+	}
+	for _, dir := range b.opts.FindLinks {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("the directory of wheels %q is not an absolute path", dir)
 		}
 	}
 	if !b.opts.OnlyBinary {

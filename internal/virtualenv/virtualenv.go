@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"sync"
@@ -191,6 +192,9 @@ func checkRequest(r Request) error {
 		if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" {
 			return fmt.Errorf("%q is not a clean absolute path below /", path)
 		}
+	}
+	if _, err := os.Lstat(r.Stage); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, fmt.Errorf("the stage %s is there already", r.Stage))
 	}
 	if !plainPath.MatchString(r.Final) {
 		return fmt.Errorf("the path %q cannot stand in the scripts of a virtualenv: "+
