@@ -1,25 +1,18 @@
 package virtualenv
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
-
-	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
 )
 
@@ -210,176 +203,6 @@ func (w *workshop) install(ctx context.Context, reqs requirements) error {
 	return w.compile(ctx)
 }
 
-// pip installs the base requirements, then those of the pack at their newest, as
-// StackStorm does.
-func (w *workshop) pip(ctx context.Context, python string, reqs requirements) error {
-	var err error
-	if w.env, err = w.pipEnv(); err != nil {
-		return err
-	}
-	install := []string{python, "-I", "-X", "pycache_prefix=" + w.work("pycache"), "-m", "pip", "install"}
-	install = append(install, w.opts.PipOptions...)
-	links, err := w.findLinks()
-	if err != nil {
-		return err
-	}
-	for _, dir := range links {
-		install = append(install, "--find-links", dir)
-	}
-	if w.opts.OnlyBinary {
-		install = append(install, "--only-binary", ":all:")
-	}
-	install = append(install, "--no-compile")
-	if len(w.opts.BaseRequirements) > 0 {
-		argv := append(slices.Clone(install), "--")
-		if err := w.run(ctx, step{name: "pip install the base requirements", advise: true, env: w.env,
-			argv: append(argv, w.opts.BaseRequirements...)}); err != nil {
-			return err
-		}
-	}
-	if len(reqs) == 0 {
-		return nil
-	}
-	for _, name := range reqs.names() {
-		if _, err := w.handOver(path.Join("requirements", name), reqs[name]); err != nil {
-			return err
-		}
-	}
-	return w.run(ctx, step{name: "pip install -r " + requirementsFile, advise: true, env: w.env,
-		argv: append(install, "-U", "-r", w.in(path.Join("requirements", requirementsFile)))})
-}
-
-// pipEnv is what pip hears besides its arguments. Secrets go this way: only the
-// build user and root can read a process's environment.
-func (w *workshop) pipEnv() ([]string, error) {
-	env := []string{
-		"PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_INPUT=1", "PIP_NO_COLOR=1", "PIP_PROGRESS_BAR=off",
-		"PIP_NO_CACHE_DIR=1", // a cache that builds of several packs share is a way from one into another
-		"PIP_USER=0", "PIP_ROOT_USER_ACTION=ignore", "GIT_TERMINAL_PROMPT=0",
-	}
-	set := func(names []string, value string) {
-		for _, name := range names {
-			if value != "" {
-				env = append(env, name+"="+value)
-			}
-		}
-	}
-	proxy := httpproxy.FromEnvironment()
-	set([]string{"http_proxy", "HTTP_PROXY"}, either(w.opts.HTTPProxy, proxy.HTTPProxy))
-	set([]string{"https_proxy", "HTTPS_PROXY"}, either(w.opts.HTTPSProxy, proxy.HTTPSProxy))
-	noProxy := w.opts.NoProxy
-	if noProxy == "" {
-		noProxy = proxy.NoProxy
-	}
-	set([]string{"no_proxy", "NO_PROXY"}, noProxy)
-	set([]string{"PIP_INDEX_URL"}, w.opts.IndexURL.Text())
-	if w.opts.Offline {
-		set([]string{"PIP_NO_INDEX"}, "1")
-	}
-	if w.opts.NoHostConfig {
-		set([]string{"PIP_CONFIG_FILE"}, os.DevNull) // pip takes this for "none at all"
-	} else if err := w.checkHostConfig(hostConfigs); err != nil {
-		return nil, err
-	}
-	if w.opts.CAFile != "" {
-		bundle, err := w.caBundle()
-		if err != nil {
-			return nil, err
-		}
-		set([]string{"PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO"}, bundle)
-	}
-	return env, nil
-}
-
-func either(s pack.Secret, other string) string {
-	if s.IsZero() {
-		return other
-	}
-	return s.Text()
-}
-
-// hostConfigs are the files that pip reads on every host. It passes over one
-// that it may not read, and would then ask the public index for what the host
-// says to take from a private one.
-var hostConfigs = []string{"/etc/pip.conf", "/etc/xdg/pip/pip.conf"}
-
-func (w *workshop) checkHostConfig(files []string) error {
-	if w.user == nil {
-		return nil
-	}
-	for _, file := range files {
-		info, err := os.Stat(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("look at pip's configuration: %w", err)
-		}
-		if info.Mode()&0o004 == 0 {
-			return fmt.Errorf("pip runs as %s, who may not read %s (mode %#o), so pip would not follow it: make it readable for all, or set another python.build_user", w.user.name, file, info.Mode().Perm())
-		}
-	}
-	return nil
-}
-
-// systemBundles are where distributions keep the authorities that they trust.
-var systemBundles = []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}
-
-// caBundle joins ca_file and the system's authorities: pip replaces what it
-// trusts, while ca_file means "beside".
-func (w *workshop) caBundle() (string, error) {
-	bundle, err := os.ReadFile(w.opts.CAFile)
-	if err != nil {
-		return "", fmt.Errorf("read ca_file: %w", err)
-	}
-	if !bytes.Contains(bundle, []byte("-----BEGIN ")) {
-		return "", fmt.Errorf("read ca_file: %s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", w.opts.CAFile)
-	}
-	for _, file := range systemBundles {
-		system, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("read the system's certificates: %w", err)
-		}
-		bundle = slices.Concat(bundle, []byte("\n"), system)
-		break
-	}
-	return w.handOver("ca.pem", bundle)
-}
-
-// findLinks returns the directories of wheels. The build user may not be able to
-// reach them, and pip passes over a directory that it cannot read, so they are
-// handed over as copies.
-func (w *workshop) findLinks() ([]string, error) {
-	if w.user == nil {
-		return w.opts.FindLinks, nil
-	}
-	var links []string
-	for i, dir := range w.opts.FindLinks {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, fmt.Errorf("read vendored wheels: %w", err)
-		}
-		sub := fmt.Sprintf("wheels%d", i)
-		for _, e := range entries {
-			if e.IsDir() {
-				continue
-			}
-			content, err := os.ReadFile(filepath.Join(dir, e.Name()))
-			if err != nil {
-				return nil, fmt.Errorf("read vendored wheel: %w", err)
-			}
-			if _, err := w.handOver(path.Join(sub, e.Name()), content); err != nil {
-				return nil, err
-			}
-		}
-		links = append(links, w.in(sub))
-	}
-	return links, nil
-}
-
 // compile writes the bytecode with the final paths in it, without running
 // anything of what it compiles. Files in other dialects of Python, which
 // packages do carry, are its exit status 1.
@@ -396,34 +219,4 @@ func (w *workshop) compile(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// checkOnlyWheels refuses what pip built although only wheels are allowed: a
-// dependency of a dependency may be named by address.
-func (w *workshop) checkOnlyWheels() error {
-	root, err := os.OpenRoot(w.venv)
-	if err != nil {
-		return err
-	}
-	notes, err := fs.Glob(root.FS(), "lib/*/site-packages/*.dist-info/direct_url.json") // PEP 610
-	if err != nil {
-		return errors.Join(err, root.Close())
-	}
-	for _, note := range notes {
-		var direct struct {
-			URL string `json:"url"`
-		}
-		text, err := root.ReadFile(note)
-		if err == nil {
-			err = json.Unmarshal(text, &direct)
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("read where a package came from: %w", err), root.Close())
-		}
-		if !strings.HasSuffix(direct.URL, ".whl") {
-			return errors.Join(fmt.Errorf("%s was built from %s, and only_binary allows wheels only: set only_binary = false for this pack, or leave the package out",
-				strings.TrimSuffix(path.Base(path.Dir(note)), ".dist-info"), redactURLs(direct.URL)), root.Close())
-		}
-	}
-	return root.Close()
 }
