@@ -28,6 +28,7 @@ type Applier struct {
 	Key    state.Key
 	St2    st2.Client
 	Layout Layout
+	Origin Origin
 	Now    func() time.Time
 	Event  func(Event) // nil: nobody watches
 }
@@ -41,6 +42,7 @@ type Layout struct {
 	GID        int      // group of installed packs, -1 leaves it alone
 	ConfigUID  int      // -1: the process's own
 	ConfigGID  int
+	Keep       int // displaced trees, configs and virtualenvs that are kept of each pack
 }
 
 // Content is what a plan needs to be carried out, by pack.
@@ -144,9 +146,6 @@ const (
 	penDir     = "pen"
 	journalDir = "journal"
 )
-
-// Generations is how many displaced trees are kept for each pack.
-const Generations = 2
 
 var private = safefs.Owner{Mode: 0o700, UID: -1, GID: -1}
 

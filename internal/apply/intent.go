@@ -22,13 +22,15 @@ const intentFormat = 1
 // intent is the record of what an apply is about to do. Before it is durable an
 // interrupted apply is discarded; afterwards it is rolled forward.
 type intent struct {
-	FormatVersion int                     `json:"format_version"`
-	Serial        uint64                  `json:"serial"` // of the record that the apply builds on
-	Name          string                  `json:"name"`
-	Ops           []op                    `json:"ops"`
-	Records       map[pack.Ref]state.Pack `json:"records"` // of each changed pack, once its ops are done
-	Gone          []pack.Ref              `json:"gone"`    // packs whose record goes once their ops are done
-	Checksum      string                  `json:"checksum"`
+	FormatVersion int                      `json:"format_version"`
+	Serial        uint64                   `json:"serial"` // of the record that the apply builds on
+	Name          string                   `json:"name"`
+	Origin        state.HistoryEntry       `json:"origin"` // who began it; without packs
+	Ops           []op                     `json:"ops"`
+	Actions       map[pack.Ref]plan.Action `json:"actions"` // of each changed pack
+	Records       map[pack.Ref]state.Pack  `json:"records"` // of each changed pack, once its ops are done
+	Gone          []pack.Ref               `json:"gone"`    // packs whose record goes once their ops are done
+	Checksum      string                   `json:"checksum"`
 }
 
 // opKind is what an op does to one path.

@@ -76,9 +76,10 @@ func (a *Applier) runDurable(ctx context.Context, s *Staged, in *intent, results
 func (a *Applier) intend(s *Staged) *intent {
 	in := &intent{
 		FormatVersion: intentFormat, Serial: s.base.Serial, Name: s.plan.Name, Ops: s.ops,
-		Records: map[pack.Ref]state.Pack{}, Gone: []pack.Ref{},
+		Records: map[pack.Ref]state.Pack{}, Gone: []pack.Ref{}, Origin: a.origin(s.plan), Actions: map[pack.Ref]plan.Action{},
 	}
 	for _, c := range s.plan.Changes {
+		in.Actions[c.Ref] = c.Action
 		if c.After == nil {
 			in.Gone = append(in.Gone, c.Ref)
 			continue
@@ -93,7 +94,10 @@ func (a *Applier) recordOf(c plan.Change, before state.Pack, content Content) st
 	after.BasePath, after.Path = c.After.BasePath, c.After.Path
 	after.Source, after.Subdir = c.After.Source, c.After.Subdir
 	after.Commit, after.Tree, after.Content = c.After.Commit, c.After.Tree, c.After.Content
-	after.Version, after.Modes = c.After.Version, c.After.Modes
+	after.Version, after.Modes, after.Ref = c.After.Version, c.After.Modes, c.After.Ref
+	if after.Hold = nil; c.After.Hold != (plan.Hold{}) {
+		after.Hold = &state.Hold{Commit: c.After.Hold.Commit, Tree: c.After.Hold.Tree, Config: c.After.Hold.Config}
+	}
 	after.DependsOn = content.DependsOn[c.Ref]
 	if after.Venv = nil; c.After.Venv != "" {
 		after.Venv = &state.Venv{Key: c.After.Venv}
@@ -231,14 +235,20 @@ func (a *Applier) commit(in *intent, base *state.Record, d done) (*state.Record,
 		}
 		record.Packs[ref] = before
 	}
-	return a.write(base, record)
+	return a.write(base, record, in.entry(base, record, failed))
 }
 
-func (a *Applier) write(base, record *state.Record) (*state.Record, error) {
+// write writes a record if it says anything new, together with its history entry
+// if there is something to tell.
+func (a *Applier) write(base, record *state.Record, entry state.HistoryEntry) (*state.Record, error) {
 	if samePacks(base, record) && base.Serial > 0 {
 		return base, nil
 	}
-	if err := a.Store.Write(record); err != nil {
+	write := a.Store.Write
+	if len(entry.Packs) > 0 {
+		write = func(record *state.Record) error { return a.Store.Commit(record, entry) }
+	}
+	if err := write(record); err != nil {
 		return nil, fmt.Errorf("write the record: %w", err)
 	}
 	return record, nil
@@ -262,7 +272,7 @@ func (a *Applier) registerAll(ctx context.Context, s *Staged, base *state.Record
 		}
 		record.Packs[c.Ref] = entry
 	}
-	return a.write(base, record)
+	return a.write(base, record, state.HistoryEntry{})
 }
 
 func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack, content Content, result *PackResult, report *Report) (state.Pack, error) {
@@ -366,7 +376,7 @@ func (a *Applier) trim(in *intent) error {
 			byKind[kind] = append(byKind[kind], e.Name())
 		}
 		for _, names := range byKind {
-			for len(names) > Generations {
+			for len(names) > a.Layout.Keep {
 				if err := a.Disk.RemoveAll(filepath.Join(dir, names[0])); err != nil {
 					return fmt.Errorf("trim %s: %w", dir, err)
 				}

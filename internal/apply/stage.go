@@ -170,7 +170,7 @@ func (a *Applier) stageTree(ctx context.Context, o *op, c *plan.Change, content 
 	if err := a.Disk.MkdirAll(o.Staged, private); err != nil {
 		return err
 	}
-	written, err := tree.Write(ctx, o.Staged, t, a.profile())
+	written, err := tree.Write(ctx, o.Staged, t, a.profile(c.After.Modes))
 	if err != nil {
 		return err
 	}
@@ -206,8 +206,12 @@ func (a *Applier) stageConfig(o *op, data []byte) error {
 	return err
 }
 
-// profile is how installed packs look: directories 0755, files 0644 or 0755.
-func (a *Applier) profile() tree.Profile {
+// profile is how installed packs look: directories 0755, files 0644 or 0755; or
+// writable by the group where the declaration wants that.
+func (a *Applier) profile(modes string) tree.Profile {
+	if modes == plan.GroupWritableModes {
+		return tree.Profile{DirMode: 0o775, FileMode: 0o664, ExecMode: 0o775, UID: -1, GID: a.Layout.GID}
+	}
 	return tree.Profile{DirMode: 0o755, FileMode: 0o644, ExecMode: 0o755, UID: -1, GID: a.Layout.GID}
 }
 

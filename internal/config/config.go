@@ -40,6 +40,8 @@ type Host struct {
 	ConfigGroup    string // default st2
 	OnDrift        OnDrift
 	Python         string // absolute interpreter for virtualenvs; "" for StackStorm's, else python3
+	Mode           FileMode
+	Keep           int    // displaced generations that are kept of each pack: 1 to 100, default 2
 	Registration   Registration
 }
 
@@ -129,6 +131,7 @@ type Pack struct {
 	DependsOn  []pack.Ref // sorted
 
 	Range         hcl.Range // the block's header
+	Mode       FileMode
 	SourceRange   hcl.Range
 	SelectorRange hcl.Range
 }

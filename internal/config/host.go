@@ -42,6 +42,8 @@ func (l *loader) decodeHost() {
 	h.ConfigUser = b.textOr("config_user", defaultConfigUser)
 	h.ConfigGroup = b.textOr("config_group", defaultConfigGroup)
 	h.OnDrift = b.onDrift()
+	h.Mode = b.mode()
+	h.Keep = b.keep()
 	h.Python, _ = b.path("python")
 	h.Registration = Registration{Kind: RegisterNone}
 	l.cfg.BasePaths = []BasePath{{Name: pack.DefaultBasePath, Path: h.PacksDir}}

@@ -163,6 +163,7 @@ func (l *loader) decodePack(ref pack.Ref, inner *hclsyntax.Block, s scope) decla
 	d.pack.Virtualenv = b.flag("virtualenv", true)
 	d.pack.Replace = b.flag("replace", false)
 	d.pack.OnDrift = b.onDrift()
+	d.pack.Mode = b.mode()
 	d.pack.Python = l.decodePython(inner, s)
 	d.needs = l.decodeDependsOn(inner.Body.Attributes["depends_on"])
 	return d

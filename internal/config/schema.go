@@ -30,8 +30,8 @@ func declaration() *blockType {
 			"locals": {example: "locals {"},
 			"stackstorm": {
 				example: "stackstorm {",
-				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python"},
-				later:   []string{"mode", "keep", "new_content", "conf", "version"},
+				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python", "mode", "keep"},
+				later:   []string{"new_content", "conf", "version"},
 				blocks:  map[string]*blockType{"registration": registration},
 			},
 			"base_path": {labels: []string{"name"}, example: `base_path "team" {`, attrs: []string{"path"}, required: []string{"path"}},
@@ -49,10 +49,10 @@ func declaration() *blockType {
 				labels: []string{"ref"}, example: `pack "aws" {`,
 				attrs: []string{
 					"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config", "config_file",
-					"virtualenv", "depends_on", "for_each", "ref", "replace", "on_drift",
+					"virtualenv", "depends_on", "for_each", "ref", "replace", "on_drift", "mode",
 				},
 				later: []string{
-					"purge", "purge_config", "protect", "new_content", "mode", "limits", "overrides",
+					"purge", "purge_config", "protect", "new_content", "overrides",
 				},
 				blocks: map[string]*blockType{
 					"python": {example: "python {", attrs: []string{"build_user", "only_binary", "timeout"}},

@@ -34,7 +34,7 @@ func Compute(in Input) *Plan {
 		}
 	}
 	for _, ref := range slices.Sorted(maps.Keys(in.Recorded)) {
-		if _, ok := wanted[ref]; !ok {
+		if _, ok := wanted[ref]; !ok && !in.Only {
 			changes = append(changes, leave(in, ref))
 		}
 	}
@@ -221,12 +221,12 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 // installed again, which only "repair" allows.
 func (c *Change) drifted(want Want, seen Seen) {
 	c.Do.Place = true
-	how := "edited by hand (" + few(seen.Edits) + ")"
+	how, what := "edited by hand ("+few(seen.Edits)+")", "the edited tree"
 	if seen.Reinstalled != "" {
-		how = seen.Reinstalled
+		how, what = seen.Reinstalled, "what is there now"
 	}
 	if want.OnDrift == DriftRepair {
-		c.becomes(Repair, how+": what is there now goes to pen/ (on_drift = \"repair\")")
+		c.becomes(Repair, how+": "+what+" goes to pen/ (on_drift = \"repair\")")
 		return
 	}
 	if seen.Reinstalled != "" {

@@ -21,6 +21,7 @@ type Input struct {
 
 	AllowRemovals int // the exact number of removals that was allowed; -1: none given
 	Destroy       bool
+	Only          bool // Packs are the only ones that are looked at: others are not removed
 	Target        []pack.Ref
 	Exclude       []pack.Ref
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/packsync/packsync/internal/apply"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/state"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -92,6 +94,7 @@ func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *A
 	if err != nil {
 		return err
 	}
+	applier.Origin.Lock = plan.Digest(string(applied.Resolved.Lock.Bytes()))
 	staged, err := applier.Stage(ctx, applied.Plan, contents)
 	if err != nil {
 		return err
@@ -167,11 +170,19 @@ func (w *world) applier() (*apply.Applier, error) {
 	if err != nil {
 		return nil, err
 	}
+	origin := apply.Origin{User: w.user(), Command: w.opts.Command, Host: hostName()}
+	if w.opts.Rollback != nil {
+		origin.Kind = state.KindRollback
+	}
+	return &apply.Applier{Disk: w.disk(), Store: w.store, Key: key, St2: client, Layout: w.layout(), Origin: origin, Now: time.Now, Event: w.cb.Applying}, nil
+}
+
+func (w *world) layout() apply.Layout {
 	layout := apply.Layout{
-		Work: w.work, ConfigsDir: w.cfg.Host.ConfigsDir, VenvsDir: w.cfg.Host.VirtualenvsDir, GID: w.gid(), ConfigUID: w.configUID(), ConfigGID: w.configGID(),
+		Work: w.work, Keep: w.cfg.Host.Keep, ConfigsDir: w.cfg.Host.ConfigsDir, VenvsDir: w.cfg.Host.VirtualenvsDir, GID: w.gid(), ConfigUID: w.configUID(), ConfigGID: w.configGID(),
 	}
 	for _, base := range w.cfg.BasePaths {
 		layout.Dirs = append(layout.Dirs, base.Path)
 	}
-	return &apply.Applier{Disk: w.disk(), Store: w.store, Key: key, St2: client, Layout: layout, Now: time.Now, Event: w.cb.Applying}, nil
+	return layout
 }

@@ -40,6 +40,12 @@ type desired struct {
 	config []byte     // rendered; holds secrets
 	size   apply.Size // of the tree, where it was read
 	due    []string
+
+	dirTree    pack.TreeHash     // of a plain directory: what lies there now
+	back       bool              // a past generation is desired, not the pin
+	generation *state.Generation // of a rollback
+	hold       plan.Hold         // of a rollback
+	findings   []pack.Finding
 }
 
 // declared are the packs that this run wants: none when everything is destroyed.
@@ -107,7 +113,7 @@ func (d *desired) takeTree(t tree.Tree, cache *treeCache) error {
 		return err
 	}
 	if d.side.Unpinned {
-		d.side.Tree = manifest.Tree()
+		d.side.Tree, d.dirTree = manifest.Tree(), manifest.Tree()
 	} else if manifest.Tree() != d.side.Tree {
 		return fmt.Errorf("integrity: the tree of commit %s is %s, but the lock pins %s: the lock was edited or the source is not what it was; nothing was changed", d.side.Commit, manifest.Tree(), d.side.Tree)
 	}
@@ -209,7 +215,7 @@ func (w *world) fetch(ctx context.Context, p *Planned) error {
 			continue
 		}
 		group.Go(func() error {
-			err := w.fetchOne(ctx, d, p.trees, &mu)
+			err := w.fetchOne(ctx, p, d, &mu)
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -229,12 +235,12 @@ func (w *world) fetch(ctx context.Context, p *Planned) error {
 
 const defaultParallel = 8
 
-func (w *world) fetchOne(ctx context.Context, d *desired, cache *treeCache, mu *sync.Mutex) error {
+func (w *world) fetchOne(ctx context.Context, p *Planned, d *desired, mu *sync.Mutex) error {
 	w.fetching(Fetch{Ref: d.pack.Ref})
-	t, err := w.tree(ctx, d.pin)
+	t, err := p.bring(ctx, d)
 	if err == nil {
 		mu.Lock()
-		err = d.takeTree(t, cache)
+		err = d.takeTree(t, p.trees)
 		mu.Unlock()
 	}
 	w.fetching(Fetch{Ref: d.pack.Ref, Done: true, Err: err})

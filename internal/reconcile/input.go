@@ -22,7 +22,7 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 	in = plan.Input{
 		Name: cfg.Name, Digest: p.desiredDigest(), Registration: cfg.Host.Registration.Kind != config.RegisterNone,
 		LockChanges: lockChanges(p.Resolved), Recorded: map[pack.Ref]plan.Recorded{}, Observed: map[pack.Addr]plan.Seen{},
-		AllowRemovals: p.world.opts.AllowRemovals, Destroy: p.world.opts.Destroy,
+		AllowRemovals: p.world.opts.AllowRemovals, Destroy: p.world.opts.Destroy, Only: p.world.opts.Rollback != nil,
 		Target: p.world.opts.Target, Exclude: p.world.opts.Exclude, Parts: map[string]string{},
 	}
 	if err := p.checkTargets(); err != nil {
@@ -66,12 +66,15 @@ func (p *Planned) recorded(ref pack.Ref, r state.Pack) plan.Recorded {
 	out := plan.Recorded{
 		Side: plan.Side{
 			BasePath: base, Path: r.Path, Source: r.Source, Subdir: r.Subdir, Commit: r.Commit, Tree: r.Tree,
-			Content: r.Content, Version: r.Version, Modes: r.Modes,
+			Content: r.Content, Version: r.Version, Modes: r.Modes, Ref: r.Ref,
 		},
 		DependsOn: r.DependsOn, Registered: r.Registered.Digest, Pending: r.Registered.Pending,
 	}
 	if r.Config != nil && r.Config.Owned {
 		out.Side.Config = r.Config.HMAC
+	}
+	if r.Hold != nil {
+		out.Side.Hold = plan.Hold{Commit: r.Hold.Commit, Tree: r.Hold.Tree, Config: r.Hold.Config}
 	}
 	if r.Venv != nil {
 		out.Side.Venv = r.Venv.Key
@@ -105,9 +108,10 @@ func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) (o
 func (p *Planned) want(d desired) (plan.Want, error) {
 	want := plan.Want{
 		Side: d.side, Ref: d.pack.Ref, DependsOn: d.pack.DependsOn, Replace: d.pack.Replace,
-		OnDrift: plan.OnDrift(cmp.Or(d.pack.OnDrift, p.Config.Host.OnDrift)), Findings: p.Resolved.Findings[d.pack.Ref],
+		OnDrift: plan.OnDrift(cmp.Or(d.pack.OnDrift, p.Config.Host.OnDrift)), Findings: slices.Concat(p.Resolved.Findings[d.pack.Ref], d.findings),
+		Modes: string(cmp.Or(d.pack.Mode, p.Config.Host.Mode, config.ModePacksync)),
 	}
-	if d.pack.Config == nil {
+	if d.pack.Config == nil && d.config == nil {
 		return want, nil
 	}
 	onDisk, there := p.Observed.Configs[d.pack.Ref]
@@ -123,7 +127,7 @@ func (p *Planned) want(d desired) (plan.Want, error) {
 		for _, c := range changes {
 			want.ConfigKeys = append(want.ConfigKeys, c.String())
 		}
-		want.ConfigMatches = len(changes) == 0 && d.pack.Config.File == ""
+		want.ConfigMatches = len(changes) == 0 && d.pack.Config != nil && d.pack.Config.File == ""
 	}
 	return want, nil
 }
@@ -151,8 +155,8 @@ func (p *Planned) desiredDigest() string {
 		parts = append(parts, input.Path, string(input.Bytes))
 	}
 	for _, d := range p.desired {
-		if d.side.Unpinned {
-			parts = append(parts, string(d.pack.Ref), string(d.side.Tree))
+		if d.dirTree != "" {
+			parts = append(parts, string(d.pack.Ref), string(d.dirTree))
 		}
 	}
 	return plan.Digest(parts...)

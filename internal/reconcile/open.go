@@ -68,11 +68,7 @@ func credentials(cfg *config.Config) []gogit.Credential {
 
 // lock takes the run lock. A second run waits up to the lock timeout.
 func (w *world) lock(ctx context.Context) (unlock func(), err error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	self := state.Holder{PID: os.Getpid(), Host: host, Command: w.opts.Command, Since: time.Now()}
+	self := state.Holder{PID: os.Getpid(), Host: hostName(), Command: w.opts.Command, Since: time.Now()}
 	lock, err := w.store.Lock(ctx, self, 0)
 	var locked *state.LockedError
 	if errors.As(err, &locked) && w.opts.LockTimeout > 0 {

@@ -55,13 +55,18 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if p.key, err = w.digestKey(); err != nil {
 		return nil, err
 	}
-	if err := w.resolve(ctx, p, resolve.Missing); err != nil {
-		return nil, err
+	if w.opts.Rollback != nil {
+		err = w.desireBack(ctx, p)
+	} else if err = w.resolve(ctx, p, resolve.Missing); err == nil {
+		err = w.desire(p)
 	}
-	if err := w.desire(p); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if err := w.observe(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := w.hold(p); err != nil {
 		return nil, err
 	}
 	if err := w.fetch(ctx, p); err != nil {

@@ -65,6 +65,7 @@ type Options struct {
 	Saved         *plan.Plan // nil: no saved plan
 
 	Disk safefs.Disk // nil: the disk of this host; tests stop it at chosen steps
+	Rollback      *Rollback  // nil: go forward
 }
 
 // Callbacks let the caller watch and confirm. Each may be nil.

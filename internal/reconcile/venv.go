@@ -101,7 +101,7 @@ func (p *Planned) treeOf(ctx context.Context, d *desired) (tree.Tree, error) {
 	if t, ok := p.trees.trees[d.pack.Ref]; ok {
 		return t, nil
 	}
-	return p.world.tree(ctx, d.pin)
+	return p.bring(ctx, d)
 }
 
 // buildVenv builds the virtualenv of one pack in the stage.

@@ -23,8 +23,6 @@ variable "c" {
 }
 
 stackstorm {
-  mode        = "group-writable"    # ERROR: Not available in this version
-  keep        = 3                   # ERROR: Not available in this version
   new_content = "disabled"          # ERROR: Not available in this version
   conf        = "/etc/st2/st2.conf" # ERROR: Not available in this version
   version     = "3.8"               # ERROR: Not available in this version
@@ -47,11 +45,6 @@ pack "aws" {
   purge_config = true       # ERROR: Not available in this version
   protect      = ["a.b"]    # ERROR: Not available in this version
   new_content  = "disabled" # ERROR: Not available in this version
-  mode         = "st2"      # ERROR: Not available in this version
-
-  limits { # ERROR: Not available in this version
-    files = 10
-  }
 
   overrides { # ERROR: Not available in this version
   }

@@ -1,0 +1,184 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/resolve"
+	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// hold keeps packs that were rolled back where they are, as long as the pin is
+// the one that was rolled back from (design.md 6).
+func (w *world) hold(p *Planned) error {
+	for i := range p.desired {
+		d := &p.desired[i]
+		recorded := p.Record.Packs[d.pack.Ref]
+		if d.generation != nil {
+			if err := p.takeBack(d); err != nil {
+				return err
+			}
+			continue
+		}
+		if recorded.Hold == nil || !holds(recorded.Hold, d.side) {
+			continue
+		}
+		pinned := d.side
+		if err := p.goBack(d, recorded.Generation(), plan.Hold{Commit: recorded.Hold.Commit, Tree: recorded.Hold.Tree, Config: recorded.Hold.Config}); err != nil {
+			return err
+		}
+		if recorded.Hold.Config && recorded.Config != nil && recorded.Config.Owned {
+			if data, err := p.configOf(d.pack.Ref, recorded.Config.HMAC); err != nil {
+				p.Notes = append(p.Notes, fmt.Sprintf("the config of %s is held too, but what it was is neither on disk nor kept: the declared one is taken", d.pack.Ref))
+			} else {
+				d.config, d.side.Config = data, recorded.Config.HMAC
+			}
+		}
+		d.findings = append(d.findings, finding{
+			ID: "PS-HELD", Severity: pack.Note, Resource: string(d.pack.Ref),
+			Message: fmt.Sprintf("%s is held at %s, because it was rolled back from %s, which the lock still pins. It moves again when the lock does, or after: packsync rollback --release %s",
+				d.pack.Ref, describeSide(d.side), describeSide(pinned), d.pack.Ref),
+		})
+	}
+	return nil
+}
+
+// holds reports whether a pin is still the one that was rolled back from.
+func holds(hold *state.Hold, pinned plan.Side) bool {
+	return hold.Commit == pinned.Commit && hold.Tree == pinned.Tree
+}
+
+func describeSide(s plan.Side) string {
+	switch {
+	case s.Commit == "":
+		return strings.TrimSpace(s.Version + " (" + s.Tree.Short() + ")")
+	case s.Version == "":
+		return "commit " + s.Commit.Short()
+	}
+	return s.Version + " (commit " + s.Commit.Short() + ")"
+}
+
+// goBack makes a generation what is desired of a pack, in place of its pin.
+func (p *Planned) goBack(d *desired, g state.Generation, hold plan.Hold) error {
+	d.back, d.due = true, nil
+	delete(p.trees.trees, d.pack.Ref)
+	config := d.side.Config
+	d.side = plan.Side{
+		BasePath: p.baseName(g), Path: g.Path, Source: g.Source, Subdir: g.Subdir, Commit: g.Commit, Ref: g.Ref,
+		Tree: g.Tree, Content: g.Content, Version: g.Version, Config: config, Hold: hold,
+	}
+	d.pin = resolve.Pin{Entry: lockfile.Entry{Source: g.Source, Subdir: g.Subdir, Commit: g.Commit, Ref: g.Ref, Tree: g.Tree, Version: g.Version}}
+	if g.Commit != "" {
+		src, err := pack.ParseSource(g.Source)
+		if err != nil {
+			return fmt.Errorf("go back to %s of %s: %w", describeSide(d.side), d.pack.Ref, err)
+		}
+		src.Subdir = g.Subdir
+		d.pin.Source = src
+	}
+	return nil
+}
+
+// baseName is the base path that a generation lies in, by its present name.
+func (p *Planned) baseName(g state.Generation) string {
+	for _, base := range p.Config.BasePaths {
+		if base.Path == filepath.Dir(g.Path) {
+			return base.Name
+		}
+	}
+	return g.BasePath
+}
+
+// bring is world.tree for a desired pack; of one that goes back, or is held, what
+// was kept is tried first: it needs no network, and is all there is of a plain
+// directory.
+func (p *Planned) bring(ctx context.Context, d *desired) (tree.Tree, error) {
+	if !d.back {
+		return p.world.tree(ctx, d.pin)
+	}
+	t, err := p.keptTree(ctx, d.pack.Ref, d.side.Tree)
+	if t != nil || err != nil {
+		return t, err
+	}
+	if d.side.Commit == "" {
+		return nil, fmt.Errorf("that generation of %s is not kept any more, and a plain directory has no older versions to fetch: bring the directory back to that content and run apply (stackstorm.keep says how many are kept: now %d)",
+			d.pack.Ref, p.Config.Host.Keep)
+	}
+	return p.world.tree(ctx, d.pin)
+}
+
+// keptTree finds a tree among the displaced ones by its hash; nil if it is not
+// there. Every byte is read: what lies in keep/ is used, not believed.
+func (p *Planned) keptTree(ctx context.Context, ref pack.Ref, want pack.TreeHash) (tree.Tree, error) {
+	kept, err := p.kept(ref, "-place", "-take-away")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range kept {
+		t, err := tree.ReadDir(ctx, path)
+		if err != nil {
+			return nil, fmt.Errorf("read the kept generation: %w", err)
+		}
+		manifest, err := tree.HashOf(t)
+		if err != nil {
+			return nil, fmt.Errorf("read the kept generation %s: %w", path, err)
+		}
+		if manifest.Tree() == want {
+			return t, nil
+		}
+	}
+	return nil, nil
+}
+
+// configOf finds the bytes of a config file by their digest: on disk, or among
+// the displaced ones.
+func (p *Planned) configOf(ref pack.Ref, hmac string) ([]byte, error) {
+	if onDisk, there := p.Observed.Configs[ref]; there && p.key.HMAC(onDisk.Bytes) == hmac {
+		return onDisk.Bytes, nil
+	}
+	kept, err := p.kept(ref, "-config")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range kept {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the kept config: %w", err)
+		}
+		if p.key.HMAC(data) == hmac {
+			return data, nil
+		}
+	}
+	return nil, fmt.Errorf("the config file that %s had then is not kept any more: go back without --with-config (stackstorm.keep says how many are kept: now %d)", ref, p.Config.Host.Keep)
+}
+
+// kept lists what was displaced of a pack, newest first, by the ends of the names.
+func (p *Planned) kept(ref pack.Ref, kinds ...string) ([]string, error) {
+	var out []string
+	for _, dir := range p.world.layout().KeepDirs(ref) {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for kept generations: %w", err)
+		}
+		for _, e := range entries {
+			if slices.ContainsFunc(kinds, func(kind string) bool { return strings.HasSuffix(e.Name(), kind) }) {
+				out = append(out, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int { return strings.Compare(filepath.Base(b), filepath.Base(a)) })
+	return out, nil
+}
