@@ -243,6 +243,9 @@ func (c *Change) drifted(want Want, seen Seen) {
 func (c *Change) environ(want Want, recorded Recorded, seen Seen, managed bool, p *Plan) {
 	switch {
 	case want.Side.Venv == "":
+	case seen.Venv != "" && seen.BadVenv != "":
+		c.becomes(Repair, "its virtualenv cannot work: "+seen.BadVenv)
+		c.Do.Venv = true
 	case !managed && seen.Venv != "" && c.Action == Adopt:
 	case seen.Venv == "":
 		if managed && recorded.Side.Venv != "" && c.Action == NoOp {

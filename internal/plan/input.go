@@ -75,6 +75,7 @@ type Seen struct {
 	OddMode []string // paths whose mode or owner does not fit
 	Config  string   // digest of the config file on disk, "" if there is none
 	Venv    string   // path of the virtualenv that is there, "" if there is none
+	BadVenv string   // why that virtualenv cannot work; "" if it can
 	Edits   []string // what differs from the record, file by file: "changed actions/a.yaml"
 	// Reinstalled tells that the directory is, whole, what StackStorm's own install
 	// put there, and which commit: "installed again by hand (…)". "" if it is not.

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write what the planner answers into the
 //
 //	want    BASE/REF VERSION TREE [venv=K] [config=C matches] [after=REF,…] [replace] [on_drift=P]
 //	record  BASE/REF VERSION TREE [venv=K] [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes]
-//	disk    BASE/REF TREE [venv] [config=C] [odd=PATH] [link]
+//	disk    BASE/REF TREE [venv[=BROKEN]] [config=C] [odd=PATH] [link]
 //	with    [registration] [allow-removals=N] [destroy] [target=REF] [exclude=REF]
 func TestTables(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -135,7 +135,7 @@ func parseLine(in *Input, fields []string) error {
 		side := sideOf(f[1], "", f[2])
 		seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: options["config"], Link: has("link"), Modes: PlacedModes}
 		if has("venv") {
-			seen.Venv = "/v/" + string(refOf(f[1]))
+			seen.Venv, seen.BadVenv = "/v/"+string(refOf(f[1])), options["venv"]
 		}
 		if has("odd") {
 			seen.OddMode, seen.Modes = []string{options["odd"]}, ""
@@ -251,7 +251,7 @@ func after(in Input, p *Plan) Input {
 			seen.Modes = PlacedModes
 		}
 		if c.Do.Venv {
-			seen.Venv = "/v/" + string(c.Ref)
+			seen.Venv, seen.BadVenv = "/v/"+string(c.Ref), ""
 		}
 		i := slices.IndexFunc(out.Packs, func(w Want) bool { return w.Ref == c.Ref })
 		if c.Do.Config {

@@ -100,7 +100,7 @@ func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) (o
 		out.Config = p.key.HMAC(c.Bytes)
 	}
 	if s.Full {
-		out.Venv, err = p.world.venvThere(addr.Ref)
+		out.Venv, out.BadVenv, err = p.world.venvThere(addr.Ref)
 	}
 	return out, err
 }

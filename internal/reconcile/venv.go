@@ -50,17 +50,19 @@ func (w *world) venvPath(ref pack.Ref) string {
 	return filepath.Join(w.cfg.Host.VirtualenvsDir, string(ref))
 }
 
-// venvThere returns the path of a virtualenv that is on disk, "" if there is none.
-func (w *world) venvThere(ref pack.Ref) (string, error) {
-	path := w.venvPath(ref)
-	switch _, err := os.Lstat(filepath.Join(path, "pyvenv.cfg")); {
-	case err == nil:
-		return path, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return "", nil
-	default:
-		return "", fmt.Errorf("look for the virtualenv of %s: %w", ref, err)
+// venvThere returns the path of a virtualenv that is on disk, "" if there is none,
+// and why it cannot work.
+func (w *world) venvThere(ref pack.Ref) (path, broken string, err error) {
+	path = w.venvPath(ref)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil
+	} else if err != nil {
+		return "", "", fmt.Errorf("look for the virtualenv of %s: %w", ref, err)
 	}
+	if err := virtualenv.Inspect(path); err != nil {
+		return path, err.Error(), nil
+	}
+	return path, "", nil
 }
 
 // venvKeys fills in the reuse key of every pack that wants a virtualenv. The
