@@ -22,6 +22,7 @@ var layers = []string{
 	"internal/state",
 	"internal/content",
 	"internal/installed",
+	"internal/credential",
 	"internal/source",
 	"internal/source/gogit",
 	"internal/source/dir",
@@ -83,9 +84,9 @@ var reservedImports = map[string][]string{
 	"github.com/spf13/cobra":        {"internal/cli"},
 	"github.com/vbauerster/mpb/v8":  {"internal/view"},
 	"go.yaml.in/yaml/v4":            {"internal/pyyaml"},
-	"os/exec":                       {"internal/virtualenv", "internal/st2"},
+	"os/exec":                       {"internal/credential", "internal/virtualenv", "internal/st2"},
 	// reconcile hands the one client to whoever needs it.
-	"net/http": {"internal/transport", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile"},
+	"net/http": {"internal/transport", "internal/credential", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile"},
 	// What a system call says about a file or a failed connection; who may change
 	// the disk by one is told by reservedNames.
 	"golang.org/x/sys/unix": {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply"},

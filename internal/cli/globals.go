@@ -148,7 +148,7 @@ func (g *globals) options(s Streams, mode config.Mode) reconcile.Options {
 			File: file, Vars: g.vars, VarFiles: varFiles, Environ: s.Environ, Mode: mode, Version: Version(),
 		},
 		LockFile: lock, CacheDir: cacheDir(s.Environ), Command: g.command, Version: Version(),
-		AgentSocket: environ(s.Environ, "SSH_AUTH_SOCK"), KnownHosts: knownHosts(s.Environ),
+		AgentSocket: environ(s.Environ, "SSH_AUTH_SOCK"), KnownHosts: knownHosts(s.Environ), NetrcFile: netrcFile(s.Environ),
 		Offline: g.offline, Parallel: g.parallelism, AllowRemovals: -1, LockTimeout: g.lockTimeout,
 	}
 }
@@ -161,6 +161,14 @@ func knownHosts(env []string) []string {
 		files = append(files, filepath.Join(home, ".ssh", "known_hosts"))
 	}
 	return append(files, "/etc/ssh/ssh_known_hosts")
+}
+
+// netrcFile is where curl, and git through it, look for logins.
+func netrcFile(env []string) string {
+	if home := environ(env, "HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".netrc")
+	}
+	return ""
 }
 
 // cacheDir is where fetched commits are kept: for root below /var/cache, for

@@ -23,6 +23,7 @@ type Config struct {
 	BasePaths   []BasePath // the default one first, then in the order declared
 	Indexes     []Index    // in the order declared: the first wins per pack
 	Network     Network
+	Rewrites    pack.Rewrites
 	Credentials []Credential
 	Packs       []Pack // sorted by ref
 	Inputs      []Input
@@ -39,9 +40,9 @@ type Host struct {
 	ConfigUser     string // default root
 	ConfigGroup    string // default st2
 	OnDrift        OnDrift
-	Python         string // absolute interpreter for virtualenvs; "" for StackStorm's, else python3
 	Mode           FileMode
 	Keep           int    // displaced generations that are kept of each pack: 1 to 100, default 2
+	Python         string // absolute interpreter for virtualenvs; "" for StackStorm's, else python3
 	Registration   Registration
 }
 
@@ -105,10 +106,13 @@ type Credential struct {
 	Host           string // HOST or HOST/PREFIX
 	Username       string
 	Token          pack.Secret
-	TokenFile      string // absolute
-	SSHKeyFile     string // absolute
-	KnownHostsFile string // absolute
-	CAFile         string // absolute
+	TokenFile      string   // absolute
+	TokenEnv       string   // name of an environment variable
+	TokenCommand   []string // argv; runs in the declaration's directory
+	GitHelper      bool     // ask git's own credential helpers
+	SSHKeyFile     string   // absolute
+	KnownHostsFile string   // absolute
+	CAFile         string   // absolute
 	// Unknown tells that one of the values is not known because a variable has
 	// none; only in the partial mode.
 	Unknown bool
@@ -119,7 +123,7 @@ type Credential struct {
 type Pack struct {
 	Ref        pack.Ref
 	ShortName  string      // looked up in the indexes; "" if Source is declared
-	Source     pack.Source // zero if ShortName is set
+	Source     pack.Source // only its Limits are set if ShortName is
 	SourceText string      // as written, for a directory the path that the lock records
 	Selector   pack.Selector
 	BasePath   string // name of a BasePath
@@ -127,11 +131,11 @@ type Pack struct {
 	Virtualenv bool
 	Python     Python
 	OnDrift    OnDrift
+	Mode       FileMode
 	Replace    bool       // an unmanaged directory in the way is replaced, the old one goes to pen/
 	DependsOn  []pack.Ref // sorted
 
 	Range         hcl.Range // the block's header
-	Mode       FileMode
 	SourceRange   hcl.Range
 	SelectorRange hcl.Range
 }

@@ -85,12 +85,18 @@ func dump(c *Config) string {
 	}
 	n := c.Network
 	line("network http %s, https %s, no %q, ca %q", reveal(n.HTTPProxy), reveal(n.HTTPSProxy), n.NoProxy, n.CAFile)
+	for _, r := range c.Rewrites {
+		line("rewrite %q to %q", r.Prefix, r.To)
+	}
 	for _, k := range c.Credentials {
-		line("credentials %s: username %q, token %s, token_file %q, key %q, known_hosts %q, ca %q, unknown %t", k.Host, k.Username, reveal(k.Token), k.TokenFile, k.SSHKeyFile, k.KnownHostsFile, k.CAFile, k.Unknown)
+		line("credentials %s: username %q, token %s, token_file %q, token_env %q, token_command %q, helper %t, key %q, known_hosts %q, ca %q, unknown %t", k.Host, k.Username, reveal(k.Token), k.TokenFile, k.TokenEnv, k.TokenCommand, k.GitHelper, k.SSHKeyFile, k.KnownHostsFile, k.CAFile, k.Unknown)
 	}
 	for _, p := range c.Packs {
 		line("pack %s in %q: short %q, source %s %q, written %q, %s", p.Ref, p.BasePath, p.ShortName, p.Source.Kind, p.Source, p.SourceText, p.Selector)
 		line("  virtualenv %t, replace %t, on_drift %q, depends on %v, at %s", p.Virtualenv, p.Replace, p.OnDrift, p.DependsOn, p.Range)
+		if l := p.Source.Limits; l != (pack.Limits{}) {
+			line("  limits: %d files, %d bytes", l.Files, l.Bytes)
+		}
 		if p.Python != (Python{}) {
 			line("  python: build_user %q, only_binary %t, timeout %s", p.Python.BuildUser, p.Python.OnlyBinary, p.Python.Timeout)
 		}

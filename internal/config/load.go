@@ -141,6 +141,7 @@ func (l *loader) load() (*Config, map[string]*hcl.File, diag.List) {
 	l.decodeIdentity()
 	l.decodeHost()
 	l.decodeNetwork()
+	l.decodeRewrites()
 	l.decodeCredentials()
 	l.decodePacks()
 	l.checkDirectories()

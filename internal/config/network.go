@@ -1,9 +1,7 @@
 package config
 
 import (
-	"net"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -68,57 +66,8 @@ func indexURLProblem(text string) string {
 		return "must begin with https:// or file:///"
 	case u.Hostname() == "":
 		return "names no host"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !pack.IsLoopback(u.Hostname()):
 		return "must begin with https://: over http nothing proves who answers (allowed to this machine only)"
 	}
 	return ""
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// hostPrefix is HOST, HOST:PORT or either with /PREFIX.
-var hostPrefix = regexp.MustCompile(`\A(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?\z`)
-
-func (l *loader) decodeCredentials() {
-	for _, inner := range l.blocks["credentials"] {
-		label, at := inner.Labels[0], inner.LabelRanges[0]
-		if !hostPrefix.MatchString(label) {
-			// The label is not quoted: it may be a whole URL with a password.
-			l.error(at, "Invalid host", "The label of a credentials block is a host, or a host and a path, without https:// and without a user: credentials \"git.example.com/team\" { … }.")
-			continue
-		}
-		host, prefix, _ := strings.Cut(label, "/")
-		name := strings.TrimRight(strings.ToLower(host)+"/"+prefix, "/")
-		if !l.once("credentials for", name, inner.DefRange()) {
-			continue
-		}
-		scope := l.scope
-		scope.secret = true
-		b := block{l: l, body: inner.Body, scope: scope, what: "credentials block"}
-		c := Credential{Host: name, Range: inner.DefRange()}
-		b.decodeCredential(&c)
-		l.cfg.Credentials = append(l.cfg.Credentials, c)
-	}
-}
-
-func (b block) decodeCredential(c *Credential) {
-	if len(b.body.Attributes) == 0 {
-		b.l.error(c.Range, "Empty block", "This credentials block says nothing. It takes token or token_file, username, ssh_key_file, known_hosts_file and ca_file.")
-	}
-	b.both("token", "token_file", "one of them is enough")
-	token, known := b.secret("token")
-	c.Token, c.Unknown = token, !known
-	for name, field := range map[string]*string{
-		"token_file": &c.TokenFile, "ssh_key_file": &c.SSHKeyFile, "known_hosts_file": &c.KnownHostsFile, "ca_file": &c.CAFile,
-	} {
-		path, ok := b.path(name)
-		*field = path
-		c.Unknown = c.Unknown || !ok && b.given(name)
-	}
-	username, ok := b.text("username", textNonEmpty)
-	c.Username = username
-	c.Unknown = c.Unknown || !ok && b.given("username")
 }

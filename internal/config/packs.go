@@ -165,6 +165,7 @@ func (l *loader) decodePack(ref pack.Ref, inner *hclsyntax.Block, s scope) decla
 	d.pack.OnDrift = b.onDrift()
 	d.pack.Mode = b.mode()
 	d.pack.Python = l.decodePython(inner, s)
+	d.pack.Source.Limits = l.decodeLimits(inner, s)
 	d.needs = l.decodeDependsOn(inner.Body.Attributes["depends_on"])
 	return d
 }

@@ -19,7 +19,7 @@ func declaration() *blockType {
 		attrs: []string{"url", "api_key", "token", "ca_file", "command", "config_file"},
 	}
 	return &blockType{
-		later: []string{"rewrite", "accept", "auto_approve"},
+		later: []string{"accept", "auto_approve"},
 		blocks: map[string]*blockType{
 			"packsync": {example: "packsync {", attrs: []string{"required_version", "name"}},
 			"variable": {
@@ -40,10 +40,13 @@ func declaration() *blockType {
 				attrs: []string{"url"}, required: []string{"url"}, later: []string{"optional"},
 			},
 			"network": {example: "network {", attrs: []string{"http_proxy", "https_proxy", "no_proxy", "ca_file"}},
+			"rewrite": {labels: []string{"prefix"}, example: `rewrite "https://github.com/" {`, attrs: []string{"to"}, required: []string{"to"}},
 			"credentials": {
 				labels: []string{"host"}, example: `credentials "git.example.com" {`,
-				attrs: []string{"username", "token", "token_file", "ssh_key_file", "known_hosts_file", "ca_file"},
-				later: []string{"token_env", "token_command"},
+				attrs: []string{
+					"username", "token", "token_file", "token_env", "token_command", "git_credential_helper",
+					"ssh_key_file", "known_hosts_file", "ca_file",
+				},
 			},
 			"pack": {
 				labels: []string{"ref"}, example: `pack "aws" {`,
@@ -55,6 +58,7 @@ func declaration() *blockType {
 					"purge", "purge_config", "protect", "new_content", "overrides",
 				},
 				blocks: map[string]*blockType{
+					"limits": {example: "limits {", attrs: []string{"files", "bytes"}},
 					"python": {example: "python {", attrs: []string{"build_user", "only_binary", "timeout"}},
 				},
 			},

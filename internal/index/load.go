@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/transport"
@@ -35,6 +36,9 @@ type Options struct {
 	CacheDir string          // documents are remembered in CacheDir/index; "" remembers nothing
 	Disk     safefs.Disk     // writes the cache; nil only reads it
 	Offline  bool            // ask no server; files are still read
+	// Sign adds what a request needs to be let in; nil for nothing.
+	Sign     func(*http.Request) error
+	Rewrites pack.Rewrites // where documents are asked for instead of at their address
 }
 
 func (o Options) clock() transport.Clock {
@@ -69,7 +73,8 @@ func Load(ctx context.Context, indexes []config.Index, opts Options) (*Set, []Pr
 }
 
 func load(ctx context.Context, index config.Index, opts Options) loaded {
-	u, err := url.Parse(index.URL)
+	address := opts.Rewrites.Apply(index.URL)
+	u, err := url.Parse(address)
 	if err != nil {
 		err = errors.New("its address is not a URL") // the error would repeat the URL
 	} else if u.Scheme == "file" {
@@ -78,16 +83,16 @@ func load(ctx context.Context, index config.Index, opts Options) loaded {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	cached, cacheErr := opts.readCache(index.URL)
+	cached, cacheErr := opts.readCache(address)
 	var fresh *document
 	if err == nil {
-		fresh, err = opts.fetch(ctx, index.URL, cached)
+		fresh, err = opts.fetch(ctx, address, cached)
 	}
 	if err == nil {
 		packs, shape := parse(fresh.body)
 		if shape == nil {
 			result := loaded{url: index.URL, packs: packs}
-			if err := opts.writeCache(index.URL, cached, fresh); err != nil {
+			if err := opts.writeCache(address, cached, fresh); err != nil {
 				result.problem = &Problem{Index: index, Class: Uncached, Err: err}
 			}
 			return result
@@ -190,6 +195,11 @@ func (o Options) ask(ctx context.Context, address string, cached *document) (*do
 	}
 	if cached != nil && cached.modified != "" {
 		request.Header.Set("If-Modified-Since", cached.modified)
+	}
+	if o.Sign != nil {
+		if err := o.Sign(request); err != nil {
+			return nil, err
+		}
 	}
 	response, err := o.HTTP.Do(request)
 	if err != nil {

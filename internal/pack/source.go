@@ -24,6 +24,14 @@ type Source struct {
 	Kind   SourceKind
 	URL    string // git: canonical URL or scp-like user@host:path; dir: absolute path
 	Subdir string // slash-separated, inside the repository or directory; "" for its root
+	Limits Limits // what is taken from it
+}
+
+// Limits bound what a pack may hold. They travel with the source, since whoever
+// fetches has to know them before the content is there.
+type Limits struct {
+	Files int   // number of files; 0 for the default
+	Bytes int64 // bytes of all files together, and then of one file too; 0 for the default
 }
 
 func (s Source) String() string {
@@ -104,7 +112,7 @@ func ParseSource(text string) (Source, error) {
 	if net.ParseIP(host) == nil && !hostPattern.MatchString(host) {
 		return Source{}, fmt.Errorf("invalid source %q: bad host name", redactURL(text))
 	}
-	if u.Scheme == "http" && !isLoopback(host) {
+	if u.Scheme == "http" && !IsLoopback(host) {
 		return Source{}, fmt.Errorf("invalid source %q: %w", text, ErrPlainHTTP)
 	}
 	port := u.Port()
@@ -162,7 +170,8 @@ func (s Source) Host() string {
 	return u.Host
 }
 
-func isLoopback(host string) bool {
+// IsLoopback reports whether a host, without its port, is this machine.
+func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/packsync/packsync/internal/config"
@@ -29,41 +28,21 @@ func open(opts Options, cb Callbacks, decl Declaration) (*world, error) {
 	cfg := decl.Config
 	client, err := transport.New(transport.Options{
 		HTTPProxy: cfg.Network.HTTPProxy, HTTPSProxy: cfg.Network.HTTPSProxy, NoProxy: cfg.Network.NoProxy,
-		CAFile: cfg.Network.CAFile, CAFiles: hostCAFiles(cfg), UserAgent: "packsync/" + opts.Version,
+		CAFile: cfg.Network.CAFile, CAFiles: hostCAFiles(cfg.Credentials), UserAgent: "packsync/" + opts.Version,
 	})
 	if err != nil {
 		return nil, err
 	}
 	w := &world{opts: opts, cb: cb, cfg: cfg, http: client, work: workDir(cfg)}
 	w.store = state.Open(w.work, w.disk())
+	w.logins = logins(cfg, opts)
 	git := gogit.New(gogit.Options{
-		Client: client, Credentials: credentials(cfg), CacheDir: opts.CacheDir, Offline: opts.Offline,
+		Client: client, Credentials: w.logins, CacheDir: opts.CacheDir, Offline: opts.Offline,
 		AgentSocket: opts.AgentSocket, KnownHosts: opts.KnownHosts,
 	})
 	w.cached = gogit.New(gogit.Options{Client: client, CacheDir: opts.CacheDir, Offline: true})
-	w.sources = source.ByKind{Git: git, Dir: dir.New(tree.DefaultLimits())}
+	w.sources = source.Rewritten{Opener: source.ByKind{Git: git, Dir: dir.New(tree.DefaultLimits())}, Rules: cfg.Rewrites}
 	return w, nil
-}
-
-func hostCAFiles(cfg *config.Config) map[string]string {
-	files := map[string]string{}
-	for _, c := range cfg.Credentials {
-		if c.CAFile != "" {
-			files[c.Host] = c.CAFile
-		}
-	}
-	return files
-}
-
-func credentials(cfg *config.Config) []gogit.Credential {
-	var out []gogit.Credential
-	for _, c := range cfg.Credentials {
-		out = append(out, gogit.Credential{
-			Host: c.Host, Username: c.Username, Token: c.Token, TokenFile: c.TokenFile,
-			SSHKeyFile: c.SSHKeyFile, KnownHostsFile: c.KnownHostsFile,
-		})
-	}
-	return out
 }
 
 // lock takes the run lock. A second run waits up to the lock timeout.
@@ -103,16 +82,10 @@ func (w *world) client() (st2.Client, error) {
 		}
 		return st2.NewAPI(st2.Options{URL: r.URL, APIKey: r.APIKey, Token: r.Token, HTTP: client, Clock: st2.SystemClock()}), nil
 	case config.RegisterCommand:
-		return st2.NewCommand(st2.CommandOptions{Argv: r.Command, ConfigFile: r.ConfigFile, Env: childEnv(w.opts.Config.Environ)}), nil
+		return st2.NewCommand(st2.CommandOptions{Argv: r.Command, ConfigFile: r.ConfigFile, Env: w.logins.Environ()}), nil
 	default:
 		return st2.None(), nil
 	}
-}
-
-// childEnv is the environment for StackStorm's commands: without packsync's own
-// variables, which may hold secrets.
-func childEnv(environ []string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool { return strings.HasPrefix(entry, "PACKSYNC_") })
 }
 
 func (w *world) indexPath() string { return filepath.Join(w.work, "index") }
@@ -120,7 +93,9 @@ func (w *world) indexPath() string { return filepath.Join(w.work, "index") }
 // lookup is the index as resolve asks for it: read when the first short name has
 // to be looked up, and not before.
 func (w *world) lookup() *index.Lazy {
-	return index.NewLazy(w.cfg.Indexes, index.Options{HTTP: w.http, CacheDir: w.opts.CacheDir, Disk: w.disk(), Offline: w.opts.Offline})
+	return index.NewLazy(w.cfg.Indexes, index.Options{
+		HTTP: w.http, CacheDir: w.opts.CacheDir, Disk: w.disk(), Offline: w.opts.Offline, Sign: w.logins.Sign, Rewrites: w.cfg.Rewrites,
+	})
 }
 
 // gid is the group of installed packs; -1 leaves it alone.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/packsync/packsync/internal/apply"
 	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/installed"
 	"github.com/packsync/packsync/internal/lockfile"
@@ -39,6 +40,7 @@ type Options struct {
 	// credentials block names.
 	AgentSocket string
 	KnownHosts  []string
+	NetrcFile   string // of the user; "" for none
 	Command     string // for the holder line of the run lock
 	Version     string // of packsync
 
@@ -63,9 +65,9 @@ type Options struct {
 	LockTimeout   time.Duration
 	ExpectDigest  string     // "" accepts any
 	Saved         *plan.Plan // nil: no saved plan
+	Rollback      *Rollback  // nil: go forward
 
 	Disk safefs.Disk // nil: the disk of this host; tests stop it at chosen steps
-	Rollback      *Rollback  // nil: go forward
 }
 
 // Callbacks let the caller watch and confirm. Each may be nil.
@@ -198,6 +200,7 @@ type world struct {
 	cb       Callbacks
 	cfg      *config.Config
 	http     *http.Client
+	logins   *credential.Set
 	sources  source.Opener
 	builders map[config.Python]*virtualenv.Builder
 	cached   source.Opener // git sources without the network
@@ -265,7 +268,7 @@ func (w *world) tree(ctx context.Context, pin resolve.Pin) (tree.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tree.Check(snapshot.Tree, tree.DefaultLimits()); err != nil {
+	if err := tree.Check(snapshot.Tree, tree.DefaultLimits().For(pin.Source.Limits)); err != nil {
 		return nil, err
 	}
 	return tree.Filter(snapshot.Tree), nil

@@ -72,7 +72,7 @@ func (r *resolver) choose(ctx context.Context, p *config.Pack) (choice, error) {
 		if err != nil {
 			return choice{}, &badIndexSourceError{found, err}
 		}
-		src.Subdir = p.Source.Subdir
+		src.Subdir, src.Limits = p.Source.Subdir, p.Source.Limits
 		c.source, c.found = src, found
 	}
 	// The list of refs is the same for every sub-directory.

@@ -267,7 +267,7 @@ func (r *resolver) keep(ctx context.Context, p *config.Pack, v verdict) outcome 
 		if err != nil {
 			return outcome{problem: problem(p, err)}
 		}
-		src.Subdir = after.Subdir
+		src.Subdir, src.Limits = after.Subdir, p.Source.Limits
 		out.pin.Source = src
 	}
 	if after.IsDir() {

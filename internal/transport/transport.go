@@ -37,10 +37,10 @@ const idlePerHost = 16
 type Options struct {
 	HTTPProxy  pack.Secret // URL; a secret because it may carry a user and password
 	HTTPSProxy pack.Secret
-	NoProxy    string            // comma-separated hosts, .suffixes, addresses and CIDR ranges
-	CAFile     string            // PEM file whose authorities are trusted beside the system's
-	CAFiles    map[string]string // the same for one host (HOST or HOST:PORT), beside CAFile
-	UserAgent  string            // "" for "packsync"
+	NoProxy    string              // comma-separated hosts, .suffixes, addresses and CIDR ranges
+	CAFile     string              // PEM file whose authorities are trusted beside the system's
+	CAFiles    map[string][]string // the same for one host (HOST or HOST:PORT), beside CAFile
+	UserAgent  string              // "" for "packsync"
 }
 
 // New makes the client. It is safe for concurrent use, keeps no cookies, never
@@ -57,8 +57,8 @@ func New(opts Options) (*http.Client, error) {
 		return nil, err
 	}
 	router := &hostRouter{other: tr, byHost: map[string]http.RoundTripper{}}
-	for host, file := range opts.CAFiles {
-		own, err := newTransport(proxy, opts.CAFile, file)
+	for host, files := range opts.CAFiles {
+		own, err := newTransport(proxy, append([]string{opts.CAFile}, files...)...)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", host, err)
 		}

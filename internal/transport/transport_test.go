@@ -226,7 +226,7 @@ func TestMalformedSettings(t *testing.T) {
 		{"other scheme", transport.Options{HTTPProxy: pack.NewSecret("ftp://jane:passw0rd@proxy")}, `scheme "ftp" is not supported`},
 		{"no CA file", transport.Options{CAFile: noPEM + ".absent"}, "read ca_file"},
 		{"CA file without certificate", transport.Options{CAFile: noPEM}, "holds no certificate"},
-		{"CA file of a host", transport.Options{CAFiles: map[string]string{"git.acme.example": noPEM}}, "git.acme.example"},
+		{"CA file of a host", transport.Options{CAFiles: map[string][]string{"git.acme.example": {noPEM}}}, "git.acme.example"},
 	} {
 		_, err := transport.New(c.opts)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -383,7 +383,7 @@ func TestAuthorityForOneHost(t *testing.T) {
 	clearEnv(t)
 	one, ca := tlsServer(t, certificate{})
 	two, _ := tlsServer(t, certificate{})
-	c := newClient(t, transport.Options{CAFiles: map[string]string{strings.TrimPrefix(one.URL, "https://"): ca}})
+	c := newClient(t, transport.Options{CAFiles: map[string][]string{strings.TrimPrefix(one.URL, "https://"): {ca}}})
 	if _, err := get(t, c, one.URL); err != nil {
 		t.Error(err)
 	}

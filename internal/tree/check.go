@@ -4,6 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/packsync/packsync/internal/pack"
+)
+
+// What a refusal says about the limits that a declaration may raise.
+const (
+	RaiseFiles = "limits { files = … } in the pack block raises that"
+	RaiseBytes = "limits { bytes = … } in the pack block raises that"
 )
 
 // Limits bounds a tree; a field that is 0 sets no bound.
@@ -26,6 +34,18 @@ func DefaultLimits() Limits {
 		PathBytes: 1024,
 		NameBytes: maxNameBytes,
 	}
+}
+
+// For returns the limits with what a declaration says instead of the defaults:
+// a number of bytes holds for all files and for each.
+func (l Limits) For(declared pack.Limits) Limits {
+	if declared.Files > 0 {
+		l.Files = declared.Files
+	}
+	if declared.Bytes > 0 {
+		l.Bytes, l.FileBytes = declared.Bytes, declared.Bytes
+	}
+	return l
 }
 
 // Check judges a complete tree before anything of it is written
@@ -56,7 +76,7 @@ func Check(t Tree, l Limits) error {
 func checkPaths(t Tree, l Limits) error {
 	files := t.Files()
 	if l.Files > 0 && len(files) > l.Files {
-		return &RefusedError{Rule: RuleLimit, Reason: fmt.Sprintf("it has %d files, %d are allowed", len(files), l.Files)}
+		return &RefusedError{Rule: RuleLimit, Reason: fmt.Sprintf("it has %d files, %d are allowed (%s)", len(files), l.Files, RaiseFiles)}
 	}
 	names := newNameSet(len(files))
 	var total int64
@@ -69,7 +89,7 @@ func checkPaths(t Tree, l Limits) error {
 			return err
 		}
 		if total += f.Size; l.Bytes > 0 && total > l.Bytes {
-			return &RefusedError{Rule: RuleLimit, Reason: fmt.Sprintf("its files have more than the %d bytes that are allowed", l.Bytes)}
+			return &RefusedError{Rule: RuleLimit, Reason: fmt.Sprintf("its files have more than the %d bytes that are allowed (%s)", l.Bytes, RaiseBytes)}
 		}
 		if err := names.add(f.Path); err != nil {
 			return err
@@ -92,7 +112,7 @@ func (l Limits) checkFile(f File) error {
 	case f.Size < 0:
 		return &RefusedError{Path: f.Path, Rule: RuleMalformed, Reason: "its size is negative"}
 	case l.FileBytes > 0 && f.Size > l.FileBytes:
-		return refuse("it has %d bytes, %d are allowed", f.Size, l.FileBytes)
+		return refuse("it has %d bytes, %d are allowed (%s)", f.Size, l.FileBytes, RaiseBytes)
 	case l.PathBytes > 0 && len(f.Path) > l.PathBytes:
 		return refuse("its path has %d bytes, %d are allowed", len(f.Path), l.PathBytes)
 	case l.PathBytes > 0 && f.Kind == Link && f.Size > int64(l.PathBytes):

@@ -33,7 +33,7 @@ func (o *Opener) Open(src pack.Source) (source.Remote, error) {
 	if src.Kind != pack.SourceDir {
 		return nil, fmt.Errorf("open %s: it is not a directory source", src)
 	}
-	return &remote{src: src, limits: o.limits}, nil
+	return &remote{src: src, limits: o.limits.For(src.Limits)}, nil
 }
 
 type remote struct {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/gittest"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source/gogit"
@@ -83,6 +84,6 @@ func sshOpener(server *gittest.SSHServer, cacheDir string) *gogit.Opener {
 	host := strings.TrimPrefix(server.URL[strings.Index(server.URL, "@")+1:], "@")
 	return gogit.New(gogit.Options{
 		CacheDir:    cacheDir,
-		Credentials: []gogit.Credential{{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: server.KnownHosts}},
+		Credentials: know(credential.Credential{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: server.KnownHosts}),
 	})
 }

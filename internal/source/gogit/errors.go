@@ -118,20 +118,20 @@ func (r *remote) hint(p transport.Problem, err error, block string) string {
 }
 
 func (r *remote) statusHint(status int, block string) string {
-	known := r.credential != nil && (!r.credential.Token.IsZero() || r.credential.TokenFile != "")
+	login := r.login.Load()
 	switch {
-	case status == http.StatusUnauthorized && !known:
-		return "add a block " + block + " with token, token_file or token_env to the packs file"
+	case status == http.StatusUnauthorized && login == nil:
+		return "add a block " + block + " with token, token_file, token_env or token_command to the packs file"
 	case status == http.StatusUnauthorized:
-		return fmt.Sprintf("the token of the block credentials %q was not accepted: it may have expired, or need a username", r.credential.Host)
-	case status == http.StatusForbidden && !known:
+		return fmt.Sprintf("the token of %s was not accepted: it may have expired, or need a username", login.Origin)
+	case status == http.StatusForbidden && login == nil:
 		return "the server wants to know who asks: add a block " + block + " with a token"
 	case status == http.StatusForbidden:
-		return fmt.Sprintf("the token of the block credentials %q may not read this repository", r.credential.Host)
-	case status == http.StatusNotFound && !known:
+		return fmt.Sprintf("the token of %s may not read this repository", login.Origin)
+	case status == http.StatusNotFound && login == nil:
 		return "check the address; a private repository answers the same to strangers: then add a block " + block + " with a token"
 	case status == http.StatusNotFound:
-		return fmt.Sprintf("check the address, and that the token of the block credentials %q may read the repository", r.credential.Host)
+		return fmt.Sprintf("check the address, and that the token of %s may read the repository", login.Origin)
 	case status == http.StatusProxyAuthRequired:
 		return "give the proxy a user and password: http_proxy = \"http://USER:PASSWORD@PROXY\" in the network block or in the environment"
 	case status == http.StatusTooManyRequests:

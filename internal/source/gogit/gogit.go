@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/transport"
@@ -31,10 +32,10 @@ const fetchTimeout = 10 * time.Minute
 
 // Options say how to reach repositories.
 type Options struct {
-	Client      *http.Client // from transport.New; without it http and https sources are errors
-	Credentials []Credential
-	AgentSocket string   // SSH_AUTH_SOCK; "" for no ssh agent
-	KnownHosts  []string // files for hosts whose credential names none; those that do not exist are skipped
+	Client      *http.Client    // from transport.New; without it http and https sources are errors
+	Credentials *credential.Set // nil for nobody
+	AgentSocket string          // SSH_AUTH_SOCK; "" for no ssh agent
+	KnownHosts  []string        // files for hosts whose credential names none; those that do not exist are skipped
 
 	CacheDir string // made with mode 0700 when first needed; "" for no cache
 	Offline  bool   // only cache and file URLs; what would need the network wraps source.ErrOffline
@@ -116,6 +117,21 @@ func (l Limits) packBytes() int64 {
 	return min(l.PackBytes, l.DecodedBytes+l.DecodedBytes/16+1<<20)
 }
 
+// declared returns the limits for a pack whose block says something about them.
+// Beside the files a commit has its directories, which are small.
+func (l Limits) declared(by pack.Limits) Limits {
+	l.Tree = l.Tree.For(by)
+	if by.Files > 0 {
+		l.Objects = max(l.Objects, 4*int64(by.Files))
+	}
+	if by.Bytes > 0 {
+		const directories = 64 << 20
+		l.ObjectBytes, l.DecodedBytes = by.Bytes, by.Bytes+directories
+		l.PackBytes = max(l.PackBytes, l.DecodedBytes+l.DecodedBytes/16+1<<20)
+	}
+	return l
+}
+
 // history returns the limits for a packfile that holds all commits.
 func (l Limits) history() Limits {
 	l.DecodedBytes = l.HistoryBytes
@@ -146,7 +162,7 @@ func (o *Opener) Open(src pack.Source) (source.Remote, error) {
 	if src.Kind != pack.SourceGit {
 		return nil, fmt.Errorf("open %s: it is not a git source", src)
 	}
-	r := &remote{opener: o, src: src, refsTurn: make(chan struct{}, 1)}
+	r := &remote{opener: o, src: src, limits: o.opts.Limits.declared(src.Limits), refsTurn: make(chan struct{}, 1)}
 	scheme, _, _ := strings.Cut(src.URL, "://")
 	switch {
 	case scheme == "file":
@@ -154,7 +170,7 @@ func (o *Opener) Open(src pack.Source) (source.Remote, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open %s: not a URL", src.URL)
 		}
-		r.backend = &localBackend{dir: u.Path, limits: o.opts.Limits}
+		r.backend = &localBackend{dir: u.Path, limits: r.limits}
 	case scheme == "https" || scheme == "http":
 		if o.opts.Client == nil {
 			return nil, fmt.Errorf("open %s: there is no HTTP client", src.URL)
@@ -163,21 +179,20 @@ func (o *Opener) Open(src pack.Source) (source.Remote, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open %s: not a URL", src.URL)
 		}
-		cred := credentialFor(o.opts.Credentials, u.Host, u.Path)
-		r.backend = &networkBackend{remote: r, direct: true, connect: func(context.Context) (session, error) {
-			login, err := cred.login()
+		r.backend = &networkBackend{remote: r, direct: true, connect: func(ctx context.Context) (session, error) {
+			login, err := o.opts.Credentials.Login(ctx, u)
 			if err != nil {
 				return nil, err
 			}
+			r.login.Store(login)
 			return &httpSession{client: o.opts.Client, base: src.URL, login: login, clock: o.opts.Clock, advBytes: o.opts.Limits.Advertisement}, nil
 		}}
-		r.credential = cred
 	case scheme == "ssh" || !strings.Contains(src.URL, "://"):
 		address, err := parseSSH(src.URL)
 		if err != nil {
 			return nil, err
 		}
-		cred := credentialFor(o.opts.Credentials, src.Host(), address.path)
+		cred := o.opts.Credentials.For(src.Host(), address.path)
 		auth := sshAuth{agentSocket: o.opts.AgentSocket, knownHosts: o.opts.KnownHosts}
 		if cred != nil {
 			auth.keyFile = cred.SSHKeyFile
@@ -188,7 +203,6 @@ func (o *Opener) Open(src pack.Source) (source.Remote, error) {
 		r.backend = &networkBackend{remote: r, connect: func(ctx context.Context) (session, error) {
 			return openSSH(ctx, address, auth, o.opts.Limits.Advertisement)
 		}}
-		r.credential = cred
 	default:
 		return nil, fmt.Errorf("open %s: scheme %q is not supported", src.URL, scheme)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 
+	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/transport"
 )
 
@@ -27,8 +28,8 @@ var errNotGit = errors.New("the answer is not that of a git server")
 // its own and may be used for several requests, one after the other.
 type httpSession struct {
 	client   *http.Client
-	base     string // URL without a trailing slash; changed by a redirect of the first request
-	login    *login // nil for none
+	base     string            // URL without a trailing slash; changed by a redirect of the first request
+	login    *credential.Login // nil for none
 	clock    transport.Clock
 	advBytes int64 // bound of an advertisement
 }
@@ -76,11 +77,17 @@ func (s *httpSession) do(ctx context.Context, method, path string, body io.Reade
 		req.Header.Set("Accept", "application/x-git-upload-pack-result")
 	}
 	if s.login != nil {
-		req.SetBasicAuth(s.login.username, s.login.password)
+		req.SetBasicAuth(s.login.Username, s.login.Password)
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		s.login.Judge(ctx, false)
+	case resp.StatusCode < 300:
+		s.login.Judge(ctx, true)
 	}
 	if err := transport.CheckStatus(resp, s.clock.Now()); err != nil {
 		return nil, errors.Join(err, resp.Body.Close())

@@ -14,7 +14,6 @@ import (
 	"github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/packsync/packsync/internal/gittest"
-	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/testenv"
 	"github.com/packsync/packsync/internal/tree"
 )
@@ -274,44 +273,6 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestCredentialFor(t *testing.T) {
-	list := []Credential{{Host: "Git.Acme.Example"}, {Host: "git.acme.example/st2"}, {Host: "git.acme.example:8443/st2/deep/"}}
-	for _, c := range []struct {
-		host, path string
-		want       int // index, -1 for none
-	}{
-		{"git.acme.example", "/x", 0},
-		{"git.acme.example", "/st2/x.git", 1},
-		{"git.acme.example", "st2/x.git", 1},
-		{"git.acme.example", "/st2", 1},
-		{"git.acme.example", "/st2x/y", 0},
-		{"git.acme.example", "/st2/../other/y", 0},
-		{"git.acme.example:8443", "/st2/x", -1},
-		{"git.acme.example:8443", "/st2/deep/x", 2},
-		{"acme.example", "/x", -1},
-		{"evil-git.acme.example", "/x", -1},
-	} {
-		got := -1
-		for i := range list {
-			if credentialFor(list, c.host, c.path) == &list[i] {
-				got = i
-			}
-		}
-		if got != c.want {
-			t.Errorf("%s %s: credential %d, want %d", c.host, c.path, got, c.want)
-		}
-	}
-}
-
-func TestDefaultUsername(t *testing.T) {
-	for host, want := range map[string]string{"github.com": "x-access-token", "bitbucket.org/team": "x-token-auth", "git.acme.example": "x-access-token"} {
-		got, err := (&Credential{Host: host, Token: pack.NewSecret("t")}).login()
-		if err != nil || got.username != want {
-			t.Errorf("%s: %+v, %v, want %s", host, got, err, want)
-		}
-	}
 }
 
 func TestSuggestions(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	gitcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"github.com/packsync/packsync/internal/tree"
 )
 
 // localBackend reads a repository on this machine's disk. go-git's own file
@@ -162,7 +164,7 @@ func (r *localRepo) get(id plumbing.Hash) (plumbing.ObjectType, []byte, error) {
 		return 0, nil, err
 	}
 	if size > r.limits.ObjectBytes {
-		return 0, nil, limitError("it holds a file of %d bytes, %d are allowed", size, r.limits.ObjectBytes)
+		return 0, nil, limitError("it holds a file of %d bytes, %d are allowed (%s)", size, r.limits.ObjectBytes, tree.RaiseBytes)
 	}
 	object, err := r.storage.EncodedObject(plumbing.AnyObject, id)
 	if err != nil {

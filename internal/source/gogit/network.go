@@ -116,7 +116,7 @@ func (b *networkBackend) fromHistory(ctx context.Context, commit plumbing.Hash, 
 	if _, _, err := all.size(commit); err != nil {
 		return nil, gone
 	}
-	return extract(ctx, all, commit, b.remote.opener.opts.Limits)
+	return extract(ctx, all, commit, b.remote.limits)
 }
 
 // errNoCommits reports an empty repository.
@@ -145,7 +145,7 @@ func (b *networkBackend) history(ctx context.Context) (objects, error) {
 // receive asks for objects and reads the packfile that comes. adv is nil if none
 // was read. depth 0 means all history.
 func (b *networkBackend) receive(ctx context.Context, s session, adv *packp.AdvRefs, depth int, wants ...plumbing.Hash) (*packed, error) {
-	limits := b.remote.opener.opts.Limits
+	limits := b.remote.limits
 	if depth == 0 {
 		limits = limits.history()
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/gittest"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
@@ -265,7 +266,7 @@ func TestAnswers(t *testing.T) {
 			f.server.Configure(gittest.Settings{Fault: func(int, *http.Request) *gittest.Fault { return &c.fault }})
 			opts := f.options()
 			if c.token {
-				opts.Credentials = []gogit.Credential{{Host: f.host(), Token: token}}
+				opts.Credentials = know(credential.Credential{Host: f.host(), Token: token})
 			}
 			err := f.fetch(t, opts)
 			var unreachable *source.UnreachableError
@@ -398,27 +399,27 @@ func TestCredentials(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		user  string // that the server wants
-		creds []gogit.Credential
+		creds []credential.Credential
 		ok    bool
 	}{
-		{"token", "x-access-token", []gogit.Credential{{Host: "HOST", Token: token}}, true},
-		{"token file, trimmed", "x-access-token", []gogit.Credential{{Host: "HOST", TokenFile: file}}, true},
-		{"user and token", "jane", []gogit.Credential{{Host: "HOST", Username: "jane", Token: token}}, true},
-		{"path prefix", "x-access-token", []gogit.Credential{{Host: "HOST/repo", Token: token}}, true},
-		{"longest prefix wins", "jane", []gogit.Credential{{Host: "HOST", Token: pack.NewSecret("other")}, {Host: "HOST/repo/", Username: "jane", Token: token}}, true},
-		{"other path prefix", "x-access-token", []gogit.Credential{{Host: "HOST/rep", Token: token}}, false},
-		{"other port", "x-access-token", []gogit.Credential{{Host: "127.0.0.1:1", Token: token}}, false},
-		{"host without the port", "x-access-token", []gogit.Credential{{Host: "127.0.0.1", Token: token}}, false},
+		{"token", "x-access-token", []credential.Credential{{Host: "HOST", Token: token}}, true},
+		{"token file, trimmed", "x-access-token", []credential.Credential{{Host: "HOST", TokenFile: file}}, true},
+		{"user and token", "jane", []credential.Credential{{Host: "HOST", Username: "jane", Token: token}}, true},
+		{"path prefix", "x-access-token", []credential.Credential{{Host: "HOST/repo", Token: token}}, true},
+		{"longest prefix wins", "jane", []credential.Credential{{Host: "HOST", Token: pack.NewSecret("other")}, {Host: "HOST/repo/", Username: "jane", Token: token}}, true},
+		{"other path prefix", "x-access-token", []credential.Credential{{Host: "HOST/rep", Token: token}}, false},
+		{"other port", "x-access-token", []credential.Credential{{Host: "127.0.0.1:1", Token: token}}, false},
+		{"host without the port", "x-access-token", []credential.Credential{{Host: "127.0.0.1", Token: token}}, false},
 		{"none", "x-access-token", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f.server.Configure(gittest.Settings{User: c.user, Password: secret})
 			opts := f.options()
 			opts.CacheDir = ""
-			for _, cred := range c.creds {
-				cred.Host = strings.Replace(cred.Host, "HOST", f.host(), 1)
-				opts.Credentials = append(opts.Credentials, cred)
+			for i := range c.creds {
+				c.creds[i].Host = strings.Replace(c.creds[i].Host, "HOST", f.host(), 1)
 			}
+			opts.Credentials = know(c.creds...)
 			err := f.fetch(t, opts)
 			if (err == nil) != c.ok {
 				t.Fatalf("error is %v, want success: %v", err, c.ok)
@@ -432,7 +433,7 @@ func TestCredentials(t *testing.T) {
 	}
 	// Below the prefix means below it for the server, too.
 	opts := f.options()
-	opts.Credentials = []gogit.Credential{{Host: f.host() + "/ours", Token: token}}
+	opts.Credentials = know(credential.Credential{Host: f.host() + "/ours", Token: token})
 	if _, err := fetchFrom(t, gogit.New(opts), f.server.URL+"/ours/../repo", f.commit, ""); err == nil {
 		t.Error("the credential of /ours reached /repo")
 	}
@@ -443,12 +444,12 @@ func TestCredentials(t *testing.T) {
 	}
 
 	bad := f.options()
-	bad.Credentials = []gogit.Credential{{Host: f.host(), Token: pack.NewSecret("two\nlines " + secret)}}
+	bad.Credentials = know(credential.Credential{Host: f.host(), Token: pack.NewSecret("two\nlines " + secret)})
 	if err := f.fetch(t, bad); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("a token of two lines: %v", err)
 	}
-	bad.Credentials = []gogit.Credential{{Host: f.host(), TokenFile: file + ".absent"}}
-	if err := f.fetch(t, bad); !errors.Is(err, fs.ErrNotExist) {
+	bad.Credentials = know(credential.Credential{Host: f.host(), TokenFile: file + ".absent"})
+	if err := f.fetch(t, bad); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("a token file that is not there: %v", err)
 	}
 }
@@ -490,14 +491,14 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := strings.TrimPrefix(server.URL, "https://")
-	for name, opts := range map[string]transport.Options{"for all": {CAFile: ca}, "for the host": {CAFiles: map[string]string{host: ca}}} {
+	for name, opts := range map[string]transport.Options{"for all": {CAFile: ca}, "for the host": {CAFiles: map[string][]string{host: {ca}}}} {
 		if _, err := fetchFrom(t, gogit.New(gogit.Options{Client: client(t, opts)}), server.URL+"/repo", commit, ""); err != nil {
 			t.Errorf("the authority is trusted %s: %v", name, err)
 		}
 	}
 	server.Requests()
 	clock := &fakeClock{}
-	untrusting := gogit.New(gogit.Options{Client: client(t, transport.Options{CAFiles: map[string]string{"other.example": ca}}), Clock: clock})
+	untrusting := gogit.New(gogit.Options{Client: client(t, transport.Options{CAFiles: map[string][]string{"other.example": {ca}}}), Clock: clock})
 	_, err := fetchFrom(t, untrusting, server.URL+"/repo", commit, "")
 	var unreachable *source.UnreachableError
 	if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), "authority that this machine does not trust") || !strings.Contains(unreachable.Hint, "ca_file") {

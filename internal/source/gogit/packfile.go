@@ -183,10 +183,10 @@ func (d *decoder) next() error {
 // admit counts content that is about to take memory.
 func (d *decoder) admit(size int64) error {
 	if size > d.limits.ObjectBytes {
-		return limitError("it holds a file of %d bytes, %d are allowed", size, d.limits.ObjectBytes)
+		return limitError("it holds a file of %d bytes, %d are allowed (%s)", size, d.limits.ObjectBytes, tree.RaiseBytes)
 	}
 	if d.total += size; d.total > d.limits.DecodedBytes {
-		return limitError("its content has more than the %d bytes that are allowed", d.limits.DecodedBytes)
+		return limitError("its content has more than the %d bytes that are allowed (%s)", d.limits.DecodedBytes, tree.RaiseBytes)
 	}
 	return nil
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/transport"
@@ -33,10 +35,11 @@ var errGone = errors.New("neither its branches and tags nor the server itself le
 
 // remote is one source. It implements source.Remote.
 type remote struct {
-	opener     *Opener
-	src        pack.Source
-	backend    backend
-	credential *Credential // nil for none; only told apart in hints
+	opener  *Opener
+	src     pack.Source
+	limits  Limits
+	backend backend
+	login   atomic.Pointer[credential.Login] // nil for none; only told apart in hints
 
 	refsTurn chan struct{} // held while refs is asked for or read
 	refs     *advertised   // remembered after the first success
@@ -138,11 +141,11 @@ func damaged(err error) bool {
 
 // fromCache returns nil and no error if the commit is not in the cache.
 func (r *remote) fromCache(ctx context.Context, commit pack.Commit) (*source.Snapshot, error) {
-	data, err := r.opener.cache.read(commit, r.opener.opts.Limits.PackBytes)
+	data, err := r.opener.cache.read(commit, r.limits.PackBytes)
 	if data == nil || err != nil {
 		return nil, err
 	}
-	p, err := decode(ctx, bytes.NewReader(data), r.opener.opts.Limits)
+	p, err := decode(ctx, bytes.NewReader(data), r.limits)
 	if err == nil {
 		err = holds(p, commit)
 	}
@@ -207,9 +210,9 @@ func (r *remote) snapshot(ctx context.Context, p *packed, commit pack.Commit) (*
 	if err != nil {
 		return nil, fmt.Errorf("read commit %s of %s: %w", commit, r.src, err)
 	}
-	files, err := readTree(ctx, p, root, r.opener.opts.Limits.Tree)
+	files, err := readTree(ctx, p, root, r.limits.Tree)
 	if err == nil {
-		err = tree.Check(files, r.opener.opts.Limits.Tree)
+		err = tree.Check(files, r.limits.Tree)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read commit %s of %s: %w", commit, r.src, err)

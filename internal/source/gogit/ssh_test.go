@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/gittest"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
@@ -46,29 +47,29 @@ func TestSSHTrustAndLogin(t *testing.T) {
 	}
 	line := knownhosts.Line([]string{host}, server.HostKey)
 	changed := write("changed", knownhosts.Line([]string{host}, other)+"\n")
-	good := gogit.Credential{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: server.KnownHosts}
+	good := credential.Credential{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: server.KnownHosts}
 
 	for _, c := range []struct {
 		name       string
 		opts       gogit.Options
 		text, hint string
 	}{
-		{"key and known host", gogit.Options{Credentials: []gogit.Credential{good}}, "", ""},
+		{"key and known host", gogit.Options{Credentials: know(good)}, "", ""},
 		{"known_hosts of the options", gogit.Options{
 			KnownHosts:  []string{filepath.Join(dir, "absent"), server.KnownHosts},
-			Credentials: []gogit.Credential{{Host: host, SSHKeyFile: server.KeyFile}},
+			Credentials: know(credential.Credential{Host: host, SSHKeyFile: server.KeyFile}),
 		}, "", ""},
 		{"agent", gogit.Options{KnownHosts: []string{server.KnownHosts}, AgentSocket: startAgent(t, otherKey, server.KeyFile)}, "", ""},
 		{"agent with another key", gogit.Options{KnownHosts: []string{server.KnownHosts}, AgentSocket: startAgent(t, otherKey)}, "takes none of the ssh keys", "deploy key"},
 		{"agent that is gone", gogit.Options{KnownHosts: []string{server.KnownHosts}, AgentSocket: filepath.Join(dir, "gone")}, "ssh", ""},
 		{"nothing to log in with", gogit.Options{KnownHosts: []string{server.KnownHosts}}, "no ssh key", "ssh_key_file"},
-		{"another key", gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: otherKey, KnownHostsFile: server.KnownHosts}}}, "takes none of the ssh keys", "deploy key"},
-		{"unknown host", gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: write("empty", "")}}}, ssh.FingerprintSHA256(server.HostKey), line},
-		{"no known_hosts at all", gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: server.KeyFile}}}, ssh.FingerprintSHA256(server.HostKey), line},
-		{"changed host key", gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: changed}}}, "which is not the one in", "somebody may be in between"},
-		{"key with passphrase", gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: lockedKey(t, dir), KnownHostsFile: server.KnownHosts}}}, "has a passphrase", ""},
-		{"no key in the file", gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: write("nokey", "s3cret"), KnownHostsFile: server.KnownHosts}}}, "holds no private key", ""},
-		{"no key file", gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: filepath.Join(dir, "absent"), KnownHostsFile: server.KnownHosts}}}, "read ssh_key_file", ""},
+		{"another key", gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: otherKey, KnownHostsFile: server.KnownHosts})}, "takes none of the ssh keys", "deploy key"},
+		{"unknown host", gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: write("empty", "")})}, ssh.FingerprintSHA256(server.HostKey), line},
+		{"no known_hosts at all", gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: server.KeyFile})}, ssh.FingerprintSHA256(server.HostKey), line},
+		{"changed host key", gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: server.KeyFile, KnownHostsFile: changed})}, "which is not the one in", "somebody may be in between"},
+		{"key with passphrase", gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: lockedKey(t, dir), KnownHostsFile: server.KnownHosts})}, "has a passphrase", ""},
+		{"no key in the file", gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: write("nokey", "s3cret"), KnownHostsFile: server.KnownHosts})}, "holds no private key", ""},
+		{"no key file", gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: filepath.Join(dir, "absent"), KnownHostsFile: server.KnownHosts})}, "read ssh_key_file", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			clock := &fakeClock{}
@@ -97,7 +98,7 @@ func TestSSHTrustAndLogin(t *testing.T) {
 		})
 	}
 
-	_, err = fetchFrom(t, gogit.New(gogit.Options{Credentials: []gogit.Credential{good}}), server.URL+root+"/absent", commit, "")
+	_, err = fetchFrom(t, gogit.New(gogit.Options{Credentials: know(good)}), server.URL+root+"/absent", commit, "")
 	var unreachable *source.UnreachableError
 	if !errors.As(err, &unreachable) || !strings.Contains(err.Error(), "does not appear to be a git repository") || !strings.Contains(unreachable.Hint, "path of the repository") {
 		t.Errorf("a repository that is not there: %v", err)
@@ -187,7 +188,7 @@ func TestSSHServerThatSaysNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := l.Addr().String()
-	r, err := gogit.New(gogit.Options{Credentials: []gogit.Credential{{Host: host, SSHKeyFile: key}}}).Open(parse(t, "ssh://git@"+host+"/x"))
+	r, err := gogit.New(gogit.Options{Credentials: know(credential.Credential{Host: host, SSHKeyFile: key})}).Open(parse(t, "ssh://git@"+host+"/x"))
 	if err != nil {
 		t.Fatal(err)
 	}

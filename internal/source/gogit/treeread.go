@@ -225,7 +225,7 @@ func (w *treeWalk) dir(id plumbing.Hash, at string, depth int) error {
 		path := join(at, e.name)
 		// Directories count too: a bomb may consist of them alone.
 		if w.seen++; w.limits.Files > 0 && w.seen > 2*w.limits.Files {
-			return refuse("", tree.RuleLimit, fmt.Sprintf("it has more than the %d files that are allowed", w.limits.Files))
+			return refuse("", tree.RuleLimit, fmt.Sprintf("it has more than the %d files that are allowed (%s)", w.limits.Files, tree.RaiseFiles))
 		}
 		if w.limits.PathBytes > 0 && len(path) > w.limits.PathBytes {
 			return refuse(path, tree.RuleLimit, fmt.Sprintf("its path has %d bytes, %d are allowed", len(path), w.limits.PathBytes))
@@ -358,10 +358,10 @@ func closure(ctx context.Context, o objects, commit plumbing.Hash, l Limits) ([]
 			return false, err
 		}
 		if size > l.ObjectBytes {
-			return false, limitError("it holds a file of %d bytes, %d are allowed", size, l.ObjectBytes)
+			return false, limitError("it holds a file of %d bytes, %d are allowed (%s)", size, l.ObjectBytes, tree.RaiseBytes)
 		}
 		if total += size; total > l.DecodedBytes {
-			return false, limitError("its content has more than the %d bytes that are allowed", l.DecodedBytes)
+			return false, limitError("its content has more than the %d bytes that are allowed (%s)", l.DecodedBytes, tree.RaiseBytes)
 		}
 		return true, ctx.Err()
 	}

@@ -1,9 +1,5 @@
 # Everything of the design that this version lacks is named, never ignored.
 
-rewrite "https://github.com/" { # ERROR: Not available in this version
-  to = "https://mirror.example.com/"
-}
-
 accept "x" { # ERROR: Not available in this version
 }
 
@@ -31,11 +27,6 @@ stackstorm {
 index "acme" {
   url      = "https://packs.example.com/index.json"
   optional = true # ERROR: Not available in this version
-}
-
-credentials "git.example.com" {
-  token_env     = "X"          # ERROR: Not available in this version
-  token_command = ["pass", "x"] # ERROR: Not available in this version
 }
 
 pack "aws" {

@@ -39,7 +39,7 @@ pack "aws" {
     f = uper("x")        # ERROR: Unknown function
   }
 
-  limits = 3 # ERROR: Not available in this version
+  limits = 3 # ERROR: Unsupported argument
 }
 
 pack "jira" {

@@ -79,6 +79,31 @@ credentials "Git.Example.com:8443/Team/" {
   ca_file          = "/etc/packsync/ca.pem"
 }
 
+credentials "env.example.com" {
+  token_env = "GIT_TOKEN"
+}
+
+credentials "command.example.com" {
+  username      = "packsync"
+  token_command = ["pass", "show", "git/${local.stage}"]
+}
+
+credentials "helper.example.com" {
+  git_credential_helper = true
+}
+
+rewrite "https://GitHub.com/Acme/" {
+  to = "https://Mirror.example.com/Acme/"
+}
+
+rewrite "git@GitHub.com:" {
+  to = "ssh://git@mirror.example.com:2222/"
+}
+
+rewrite "https://disk.example.com/" {
+  to = "file:///srv/Git/"
+}
+
 pack "aws" {
   version = "~> 2.0"
 }
@@ -145,6 +170,12 @@ pack "pinned" {
 pack "whatever" {
   source     = "/srv/plain/../plain/pack"
   virtualenv = false
+
+  limits {
+    files = 100000
+    bytes = 512 * 1024 * 1024
+  }
+
   config     = sensitive({ a = 1, b = null })
 }
 
