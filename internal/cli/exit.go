@@ -12,7 +12,7 @@ import (
 const (
 	ExitOK      = 0 // done; with --detailed-exitcode: nothing to do
 	ExitError   = 1 // error, nothing changed
-	ExitChanges = 2 // with --detailed-exitcode: changes pending (plan) or made (apply); verify: something differs
+	ExitChanges = 2 // with --detailed-exitcode: changes pending (plan) or made (apply); check, verify: something differs
 	ExitBlocked = 3 // blocked before any change: drift, conflict, removal guard, digest
 	ExitStale   = 4 // a saved plan, the lock or the root does not fit
 	ExitLocked  = 5 // another run holds the lock
@@ -26,7 +26,7 @@ var exitDocs = []struct {
 }{
 	{ExitOK, "done; with --detailed-exitcode: nothing to do"},
 	{ExitError, "error, nothing changed: usage, declaration, fetch, integrity, damaged state"},
-	{ExitChanges, "with --detailed-exitcode: changes are pending (plan) or were made (apply); verify: something differs"},
+	{ExitChanges, "with --detailed-exitcode: changes are pending (plan) or were made (apply); check and verify: something differs"},
 	{ExitBlocked, "blocked before any change: drift, a directory in the way, the removal guard, an unexpected digest"},
 	{ExitStale, "stale: a saved plan or the lock does not fit (apply FILE, --locked, --frozen, lock --check), or another declaration's root"},
 	{ExitLocked, "another run holds the lock"},

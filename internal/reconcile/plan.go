@@ -145,10 +145,10 @@ func lockStale(changes []plan.LockChange, path string) error {
 	for _, c := range changes {
 		moved = append(moved, fmt.Sprintf("%s: %s (%s)", c.Ref, c.Kind, c.Reason))
 	}
-	return &StaleError{
+	return &LockStaleError{Changes: changes, stale: &StaleError{
 		Summary: "the lock " + path + " does not fit the declaration, and --locked or --frozen forbids to change it",
 		Moved:   moved, Advice: "Run packsync lock, review the difference, and commit the lock.",
-	}
+	}}
 }
 
 // digestKey returns the key of this root. A root that packsync never touched has
