@@ -7,7 +7,7 @@ TESTFLAGS ?= -shuffle=on
 FUZZTIME  ?= 10s
 LINT      := $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help build test race check lint fmt bench fuzz demo docs clean
+.PHONY: help build test race check lint fmt bench benchgo fuzz demo docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ lint: ## run the linters pinned in tools/go.mod (the first run builds them)
 fmt: ## format the code
 	$(LINT) fmt ./...
 
-bench: ## run the benchmarks
+bench: build ## measure bin/packsync beside git, cp and terraform, on the same data (BENCH_REMOTES: a folder of bare repositories)
+	$(GO) run ./internal/bench -packsync bin/packsync $(BENCHFLAGS)
+
+benchgo: ## run the Go benchmarks of the inner loops
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## run each fuzz target for FUZZTIME

@@ -23,6 +23,7 @@ var layers = []string{
 	"internal/content",
 	"internal/installed",
 	"internal/credential",
+	"internal/vendored",
 	"internal/source",
 	"internal/source/gogit",
 	"internal/source/dir",
@@ -46,11 +47,12 @@ var layers = []string{
 
 	"internal/docgen",
 	"internal/demo",
+	"internal/bench",
 }
 
 // aroundTheProduct lists the programs that are never shipped. They own their
 // process and whatever they touch.
-var aroundTheProduct = []string{"internal/docgen", "internal/demo"}
+var aroundTheProduct = []string{"internal/docgen", "internal/demo", "internal/bench"}
 
 // testSupport lists the packages that exist for tests. They may import
 // anything; only tests, each other and the demo may import them.
