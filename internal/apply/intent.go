@@ -84,6 +84,11 @@ func parseIntent(data []byte) (*intent, error) {
 		return nil, fmt.Errorf("parse intent: %w", err)
 	}
 	if in.FormatVersion > intentFormat {
+		altered := in // a flipped bit makes a newer version too; the checksum tells
+		altered.FormatVersion = intentFormat
+		if altered.seal(); altered.Checksum == in.Checksum {
+			return nil, errDamagedIntent
+		}
 		return nil, fmt.Errorf("intent has format %d, this packsync knows %d: use the newer packsync that wrote it", in.FormatVersion, intentFormat)
 	}
 	sum := in.Checksum

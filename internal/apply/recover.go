@@ -36,6 +36,9 @@ func (a *Applier) Recover(ctx context.Context) (*Recovery, error) {
 	if err := a.cleanStages(); err != nil {
 		return nil, err
 	}
+	if err := a.sweep(); err != nil {
+		return nil, err
+	}
 	return recovery, nil
 }
 
@@ -91,7 +94,11 @@ func (r *Recovery) tell(in *intent, d done) {
 // setAside deals with an intent record that cannot be read: what it staged or
 // displaced may be somebody's only copy, so it goes to pen/ instead of away.
 func (a *Applier) setAside(path string, recovery *Recovery) error {
-	for _, work := range a.existingWorks() {
+	works, err := a.existingWorks()
+	if err != nil {
+		return err
+	}
+	for _, work := range works {
 		stage := filepath.Join(work, stageDir)
 		if there, err := inodeIfThere(stage); err != nil {
 			return err
@@ -102,19 +109,31 @@ func (a *Applier) setAside(path string, recovery *Recovery) error {
 		if err := a.Disk.MkdirAll(filepath.Dir(pen), private); err != nil {
 			return err
 		}
+		pen, err := free(pen)
+		if err != nil {
+			return err
+		}
 		if err := a.Disk.MoveNew(stage, pen); err != nil {
 			return err
 		}
 		recovery.Notes = append(recovery.Notes, "the record of an interrupted apply is damaged; what it had staged or displaced is now at "+pen)
 	}
-	return a.Disk.MoveNew(path, path+".damaged")
+	aside, err := free(path + ".damaged")
+	if err != nil {
+		return err
+	}
+	return a.Disk.MoveNew(path, aside)
 }
 
 func isSyntax(err error) bool { return err != nil && errors.Unwrap(err) != nil }
 
 // cleanStages removes what interrupted applies staged and never announced.
 func (a *Applier) cleanStages() error {
-	for _, work := range a.existingWorks() {
+	works, err := a.existingWorks()
+	if err != nil {
+		return err
+	}
+	for _, work := range works {
 		stage := filepath.Join(work, stageDir)
 		if there, err := inodeIfThere(stage); err != nil {
 			return fmt.Errorf("clean up after an interrupted apply: %w", err)
@@ -128,14 +147,19 @@ func (a *Applier) cleanStages() error {
 	return nil
 }
 
-func (a *Applier) existingWorks() []string {
+// existingWorks lists the work folders that are there.
+func (a *Applier) existingWorks() ([]string, error) {
 	var out []string
 	for _, work := range a.works() {
-		if _, err := os.Lstat(work); err == nil {
+		there, err := inodeIfThere(work)
+		if err != nil {
+			return nil, fmt.Errorf("look for work folders: %w", err)
+		}
+		if there != 0 {
 			out = append(out, work)
 		}
 	}
-	return out
+	return out, nil
 }
 
 func samePacks(a, b *state.Record) bool {

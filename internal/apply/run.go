@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
@@ -35,7 +36,7 @@ func (a *Applier) Run(ctx context.Context, s *Staged) (*Report, error) {
 	in := a.intend(s)
 	if len(in.Ops) > 0 {
 		if err := a.writeIntent(in); err != nil {
-			return nil, errors.Join(err, a.discard(s))
+			return nil, a.takeBack(in, s, err)
 		}
 	}
 	results := map[pack.Ref]*PackResult{}
@@ -231,7 +232,9 @@ func (a *Applier) commit(in *intent, base *state.Record, d done) (*state.Record,
 		}
 		if configured[ref] {
 			before.Config = in.Records[ref].Config
-			before.Registered.Pending = union(before.Registered.Pending, []string{"configs"})
+			if len(in.Records[ref].Registered.Pending) > 0 { // else nobody has to be told
+				before.Registered.Pending = union(before.Registered.Pending, []string{"configs"})
+			}
 		}
 		record.Packs[ref] = before
 	}
@@ -372,7 +375,7 @@ func (a *Applier) trim(in *intent) error {
 		}
 		byKind := map[string][]string{}
 		for _, e := range entries { // sorted: the serial leads the name
-			kind := e.Name()[min(9, len(e.Name())):]
+			kind, _, _ := strings.Cut(e.Name()[min(9, len(e.Name())):], ".")
 			byKind[kind] = append(byKind[kind], e.Name())
 		}
 		for _, names := range byKind {

@@ -25,8 +25,24 @@ func (a *Applier) swap(o op) error {
 	return a.swapIn(o)
 }
 
-// swapIn makes Staged live, in one step where the file system can.
+// swapIn makes Staged live. A file server may have done it and lost the answer:
+// what is live now decides.
 func (a *Applier) swapIn(o op) error {
+	err := a.trySwapIn(o)
+	if err != nil && isAt(o.Live, o.Inode) {
+		return nil
+	}
+	return err
+}
+
+// isAt reports whether the file with this inode number is at path for sure.
+func isAt(path string, ino uint64) bool {
+	now, err := inode(path)
+	return err == nil && now == ino
+}
+
+// trySwapIn makes Staged live, in one step where the file system can.
+func (a *Applier) trySwapIn(o op) error {
 	live, err := inodeIfThere(o.Live)
 	if err != nil {
 		return err
@@ -52,7 +68,7 @@ func (a *Applier) swapIn(o op) error {
 	}
 	// Two steps instead of one: the pack is missing in between, and the intent
 	// record brings it back if we are stopped there.
-	if err := a.Disk.MoveNew(o.Live, o.Out); err != nil {
+	if err := a.moveLive(o); err != nil {
 		return err
 	}
 	if err := a.Disk.MoveNew(o.Staged, o.Live); err != nil {
@@ -76,7 +92,21 @@ func (a *Applier) moveOut(o op) error {
 	if err := a.Disk.MkdirAll(filepath.Dir(o.Out), private); err != nil {
 		return err
 	}
-	return a.Disk.MoveNew(o.Live, o.Out)
+	return a.moveLive(o)
+}
+
+// moveLive takes Live away from its place. A lost answer must not pass for a
+// failure here: the pack would be missing, and nobody would bring it back.
+func (a *Applier) moveLive(o op) error {
+	live, err := inode(o.Live)
+	if err != nil {
+		return err
+	}
+	err = a.Disk.MoveNew(o.Live, o.Out)
+	if err != nil && isAt(o.Out, live) && !isAt(o.Live, live) {
+		return nil
+	}
+	return err
 }
 
 // fileAway looks at what was displaced: what packsync put there goes to keep/,
@@ -93,10 +123,14 @@ func (a *Applier) fileAway(ctx context.Context, o op) (penned string, err error)
 		if there == 0 || there == o.Inode && path == o.Staged {
 			continue
 		}
-		target := o.Pen
-		if o.Old != "" && a.identify(ctx, o, path) == o.Old {
-			target = o.Keep
-		} else {
+		target, foreign := o.Keep, o.Old == "" || a.identify(ctx, o, path) != o.Old
+		if foreign {
+			target = o.Pen
+		}
+		if target, err = free(target); err != nil {
+			return "", err
+		}
+		if foreign {
 			penned = target
 		}
 		if err := a.Disk.MkdirAll(filepath.Dir(target), private); err != nil {

@@ -80,7 +80,7 @@ func (w *world) client() (st2.Client, error) {
 				return nil, err
 			}
 		}
-		return st2.NewAPI(st2.Options{URL: r.URL, APIKey: r.APIKey, Token: r.Token, HTTP: client, Clock: st2.SystemClock()}), nil
+		return st2.NewAPI(st2.Options{URL: r.URL, APIKey: r.APIKey, Token: r.Token, HTTP: client, Clock: w.opts.Clock}), nil
 	case config.RegisterCommand:
 		return st2.NewCommand(st2.CommandOptions{Argv: r.Command, ConfigFile: r.ConfigFile, Env: w.logins.Environ()}), nil
 	default:

@@ -26,6 +26,7 @@ import (
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/st2"
 	"github.com/packsync/packsync/internal/state"
 	"github.com/packsync/packsync/internal/tree"
 	"github.com/packsync/packsync/internal/virtualenv"
@@ -67,7 +68,8 @@ type Options struct {
 	Saved         *plan.Plan // nil: no saved plan
 	Rollback      *Rollback  // nil: go forward
 
-	Disk safefs.Disk // nil: the disk of this host; tests stop it at chosen steps
+	Disk  safefs.Disk // nil: the disk of this host; tests stop it at chosen steps
+	Clock st2.Clock   // nil: the clock of this host; tests wait for nothing
 }
 
 // Callbacks let the caller watch and confirm. Each may be nil.

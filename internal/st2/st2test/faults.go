@@ -40,6 +40,13 @@ func (s *Server) Inject(f Fault) {
 	s.faults = append(s.faults, &f)
 }
 
+// Heal takes back all faults that were planned.
+func (s *Server) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // matches counts a request and reports whether the fault strikes it. The caller
 // holds the server's lock.
 func (f *Fault) matches(r *http.Request) bool {
