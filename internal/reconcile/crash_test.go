@@ -1,12 +1,11 @@
 package reconcile
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,344 +13,375 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/apply"
+	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
-	"github.com/packsync/packsync/internal/tree"
+	"github.com/packsync/packsync/internal/state"
 )
 
-// host is a StackStorm root and a declaration of plain directories in one folder.
-type host struct {
-	t   *testing.T
-	dir string
-}
+// long is set for the run that docs/reliability.md gives the figures of.
+var long = os.Getenv("PACKSYNC_TEST_LONG") == "1"
 
-func newHost(t *testing.T) *host {
-	h := &host{t: t, dir: ramDir(t)}
-	h.mkdir("root")
-	return h
-}
+// figures counts what all tests of this package have done together.
+var figures struct{ cycles, faults, pairs atomic.Int64 }
 
-// ramDir is a temporary directory in memory where there is one: thousands of
-// syncs to a real disk would take minutes and prove nothing more.
-func ramDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "packsync-test-")
-	if err != nil {
-		return t.TempDir()
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if long {
+		fmt.Printf("figures: %d crash-and-recover cycles (%d of them with a second crash during recovery), %d injected errors\n",
+			figures.cycles.Load(), figures.pairs.Load(), figures.faults.Load())
 	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
+	os.Exit(code)
 }
 
-func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
-
-func (h *host) mkdir(name string) {
-	if err := os.MkdirAll(h.path(name), 0o755); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-func (h *host) write(name, text string) {
-	h.mkdir(filepath.Dir(name))
-	if err := os.WriteFile(h.path(name), []byte(text), 0o644); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// pack writes a directory source with one version of a pack.
-func (h *host) pack(ref, version string) {
-	h.write("packs/"+ref+"/pack.yaml", fmt.Sprintf("ref: %s\nname: %s\nversion: %s\ndescription: d\nauthor: a\nemail: a@example.com\n", ref, ref, version))
-	h.write("packs/"+ref+"/actions/run.sh", "#!/bin/sh\necho "+version+"\n")
-	h.write("packs/"+ref+"/actions/run.yaml", "name: run\nrunner_type: local-shell-script\nentry_point: run.sh\n")
-}
-
-// declare writes packs.hcl over the given pack blocks.
-func (h *host) declare(blocks ...string) {
-	h.write("packs.hcl", fmt.Sprintf("packsync {\n  name = \"crash\"\n}\nstackstorm {\n  root  = %q\n  group = \"\"\n}\n%s\n", h.path("root"), strings.Join(blocks, "\n")))
-}
-
-func (h *host) options() Options {
-	return Options{
-		Config:   config.Request{File: h.path("packs.hcl"), Mode: config.Full, Version: "0.1.0"},
-		LockFile: h.path("packs.lock.json"), AllowRemovals: -1, Version: "0.1.0",
-	}
-}
-
-func (h *host) apply(disk safefs.Disk) (*Applied, error) {
-	opts := h.options()
-	opts.Disk = disk
-	return Apply(context.Background(), opts, Callbacks{})
-}
-
-// save and restore copy the whole folder, links, modes and times included.
-func (h *host) save(to string) {
-	if out, err := exec.Command("cp", "-a", h.dir+"/.", to).CombinedOutput(); err != nil {
-		h.t.Fatalf("save: %v\n%s", err, out)
-	}
-}
-
-func (h *host) restore(from string) {
-	if err := os.RemoveAll(h.dir); err != nil {
-		h.t.Fatal(err)
-	}
-	if out, err := exec.Command("cp", "-a", from, h.dir).CombinedOutput(); err != nil {
-		h.t.Fatalf("restore: %v\n%s", err, out)
-	}
-}
-
-// content returns the content digest of an installed pack, "" if it is not there.
-func (h *host) content(ref string) string {
-	h.t.Helper()
-	dir := h.path("root/packs/" + ref)
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		return ""
-	}
-	t, err := tree.ReadDir(context.Background(), dir)
-	if err != nil {
-		h.t.Fatalf("read the visible pack %s: %v", ref, err)
-	}
-	m, err := tree.HashOf(t)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return string(m.Content())
-}
-
-func (h *host) config(ref string) string {
-	data, err := os.ReadFile(h.path("root/configs/" + ref + ".yaml"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h.t.Fatal(err)
-	}
-	return string(data)
-}
-
-// everywhere reports whether some file below the root holds text.
-func (h *host) everywhere(text string) bool {
-	found := false
-	err := filepath.WalkDir(h.path("root"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		found = found || strings.Contains(string(data), text)
-		return err
-	})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return found
-}
-
-var refsInScenario = []string{"fresh", "old", "edited", "gone", "moved", "same"}
-
-// crashHost is a host at the point before an apply, with what is visible then and
-// after an undisturbed apply.
-type crashHost struct {
+// trial is a scenario on a host at the point before its apply, with what is
+// visible then and after an undisturbed apply.
+type trial struct {
 	*host
-	saved                     string
-	before, after             map[string]string
-	beforeConfig, afterConfig string
+	scenario
+	saved         string
+	before, after map[string]string
+	record        string // after the undisturbed apply
+	steps         int    // of the undisturbed apply
+	calls         int    // of operations, which have one or more steps
 }
 
-// scenario brings a host to the point where one apply installs, updates,
-// configures, repairs an edited pack, and removes one.
-func scenario(t *testing.T) *crashHost {
-	h := &crashHost{host: newHost(t), before: map[string]string{}, after: map[string]string{}}
-	block := func(ref, more string) string {
-		return fmt.Sprintf("pack %q {\n  source = \"./packs/%s\"\n  virtualenv = false\n%s}", ref, ref, more)
+func newTrial(t testing.TB, s scenario) *trial {
+	x := &trial{host: newHost(t), scenario: s}
+	s.build(x.host)
+	if s.gap != x.noExchange {
+		t.Fatal("a gap is allowed where there is no exchange, and only there")
 	}
-	for _, ref := range []string{"old", "edited", "gone", "same"} {
-		h.pack(ref, "1.0.0")
-	}
-	h.declare(block("old", "  config = { level = 1 }\n"), block("edited", ""), block("gone", ""), block("same", ""))
-	if _, err := h.apply(nil); err != nil {
-		t.Fatalf("first apply: %v", err)
-	}
-	h.pack("fresh", "1.0.0")
-	h.pack("old", "2.0.0")
-	h.write("root/packs/edited/actions/run.sh", "#!/bin/sh\necho somebody's work\n")
-	h.declare(block("old", "  config = { level = 2 }\n"), block("edited", "  on_drift = \"repair\"\n"), block("same", ""), block("fresh", "  depends_on = [pack.old]\n"))
-
-	for _, ref := range refsInScenario {
-		h.before[ref] = h.content(ref)
-	}
-	h.beforeConfig = h.config("old")
-	h.saved = ramDir(t)
-	h.save(h.saved)
-	if _, err := h.apply(nil); err != nil {
+	x.saved = x.save()
+	x.before = x.look()
+	late, calls := stopAfter(x.disk(func(safefs.Step) error { x.steps++; return nil }), 0)
+	if _, err := x.apply(late); err != nil {
 		t.Fatalf("undisturbed apply: %v", err)
 	}
-	for _, ref := range refsInScenario {
-		h.after[ref] = h.content(ref)
+	x.after, x.record, x.calls = x.look(), x.recorded(), *calls
+	if x.steps < 8 || x.calls < 4 {
+		t.Fatalf("only %d steps: the hook does not see the work", x.steps)
 	}
-	h.afterConfig = h.config("old")
-	if h.before["old"] == h.after["old"] || h.before["edited"] == h.after["edited"] || h.after["gone"] != "" || h.after["fresh"] == "" || h.beforeConfig == h.afterConfig {
-		t.Fatalf("the scenario does not do what it is for: %v → %v", h.before, h.after)
-	}
-	h.restore(h.saved)
-	return h
-}
-
-var errStopped = errors.New("stopped here by the test")
-
-// stopAt makes a disk on which the run ends before step n: every later step fails
-// too, as after a kill.
-func stopAt(n int) (safefs.Disk, *atomic.Int64) {
-	var count atomic.Int64 // packs are staged side by side
-	return safefs.WithHook(safefs.OS(), func(safefs.Step) error {
-		if count.Add(1) >= int64(n) && n > 0 {
-			return errStopped
-		}
-		return nil
-	}), &count
-}
-
-// TestStopAtEveryStep stops an apply before each of its steps on the disk, and
-// checks what an operator is promised: at the stop every visible pack is the old
-// one or the new one, whole; nothing that a person wrote is lost; one further
-// apply finishes the job; the one after that has nothing to do.
-func TestStopAtEveryStep(t *testing.T) {
-	h := scenario(t)
-	disk, steps := stopAt(0)
-	if _, err := h.apply(disk); err != nil {
-		t.Fatal(err)
-	}
-	total := int(steps.Load())
-	if total < 30 {
-		t.Fatalf("only %d steps: the hook does not see the work", total)
-	}
-	for n := 1; n <= total; n++ {
-		h.restore(h.saved)
-		disk, _ := stopAt(n)
-		_, err := h.apply(disk)
-		if err == nil && n < total {
-			// Only the last steps, cleaning up, may fail after the truth is durable.
-			t.Fatalf("stopped before step %d of %d and it says success", n, total)
-		}
-		h.checkVisible(n)
-		h.checkConverges(n)
-	}
-	t.Logf("%d stops", total)
-}
-
-// TestStopTwice stops an apply, and then its recovery, for pairs of steps.
-func TestStopTwice(t *testing.T) {
-	h := scenario(t)
-	disk, steps := stopAt(0)
-	if _, err := h.apply(disk); err != nil {
-		t.Fatal(err)
-	}
-	stride := 5
-	if os.Getenv("PACKSYNC_TEST_LONG") == "1" {
-		stride = 1
-	}
-	pairs := 0
-	for n := 1; n <= int(steps.Load()); n += stride {
-		for m := 1 + n%stride; m <= int(steps.Load()); m += stride {
-			h.restore(h.saved)
-			first, _ := stopAt(n)
-			if _, err := h.apply(first); err == nil {
-				break
-			}
-			second, _ := stopAt(m)
-			_, err := h.apply(second)
-			h.checkVisible(n*1000 + m)
-			h.checkConverges(n*1000 + m)
-			pairs++
-			if err == nil {
-				break
-			}
+	same := 0
+	for _, name := range s.watch {
+		if x.before[name] == x.after[name] {
+			same++
 		}
 	}
-	t.Logf("%d pairs", pairs)
+	if same == len(s.watch) {
+		t.Fatalf("the scenario changes nothing of what it watches")
+	}
+	x.restore(x.saved)
+	return x
 }
 
-// TestFailAtEveryStep makes each step fail once with an error of the disk, and
-// checks that success is only ever claimed when it is true.
-func TestFailAtEveryStep(t *testing.T) {
-	h := scenario(t)
-	disk, steps := stopAt(0)
-	if _, err := h.apply(disk); err != nil {
-		t.Fatal(err)
+// look takes a picture of all that the scenario watches, and of what packsync has
+// no business with.
+func (x *trial) look() map[string]string {
+	x.t.Helper()
+	seen := map[string]string{}
+	for _, name := range append([]string{"root/packs/foreign", "root/configs/foreign.yaml", "root/other"}, x.watch...) {
+		seen[name] = x.picture(name)
 	}
-	for n := 1; n <= int(steps.Load()); n++ {
-		for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
-			h.restore(h.saved)
-			var count atomic.Int64
-			failing := safefs.WithHook(safefs.OS(), func(s safefs.Step) error {
-				if count.Add(1) == int64(n) {
-					return &fs.PathError{Op: string(s.Op), Path: s.Path, Err: errno}
-				}
-				return nil
-			})
-			_, err := h.apply(failing)
-			h.checkVisible(n)
-			if err == nil {
-				for _, ref := range refsInScenario {
-					if h.content(ref) != h.after[ref] {
-						t.Fatalf("step %d failed with %v, apply says success, and %s is not as planned", n, errno, ref)
-					}
-				}
-			}
-			h.checkConverges(n)
+	return seen
+}
+
+// recorded is the record without what is random: lineage, checksums, and digests
+// under a key that may have been made anew.
+func (x *trial) recorded() string {
+	x.t.Helper()
+	record, err := state.Open(x.path("root/.packsync"), safefs.OS()).Read()
+	if err != nil {
+		x.t.Fatalf("read the record: %v", err)
+	}
+	packs := map[pack.Ref]state.Pack{}
+	for ref, p := range record.Packs {
+		if p.Config != nil {
+			p.Config = &state.Config{Owned: p.Config.Owned, HMAC: "(some)"}
+		}
+		if p.Registered.Digest != "" {
+			p.Registered.Digest = "(some)"
+		}
+		packs[ref] = p
+	}
+	text, err := json.MarshalIndent(packs, "", "  ")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return record.Name + "\n" + string(text)
+}
+
+// unfinished reports whether an intent record is there.
+func (x *trial) unfinished() bool {
+	paths, err := apply.Unfinished(x.path("root/.packsync"))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return len(paths) > 0
+}
+
+// checkVisible holds what people and StackStorm see now to I1, I2, I3 and I6.
+func (x *trial) checkVisible(when string) {
+	x.t.Helper()
+	now := x.look()
+	for name, got := range now {
+		if got == x.before[name] || got == x.after[name] {
+			continue
+		}
+		if got == "" && x.gap && x.unfinished() {
+			continue
+		}
+		x.t.Fatalf("%s: %s is neither the old nor the new one:\n%s", when, name, got)
+	}
+	for _, m := range x.moves {
+		if now[m[0]] == "" && now[m[1]] == "" {
+			x.t.Fatalf("%s: the pack is missing from both %s and %s", when, m[0], m[1])
+		}
+	}
+	for _, text := range x.wrote {
+		if !x.holds(text) {
+			x.t.Fatalf("%s: what a person wrote is lost: %s", when, text)
 		}
 	}
 }
 
-func (h *crashHost) checkVisible(n int) {
-	h.t.Helper()
-	for _, ref := range refsInScenario {
-		if got := h.content(ref); got != h.before[ref] && got != h.after[ref] {
-			h.t.Fatalf("stop %d: %s is neither the old nor the new pack: %q", n, ref, got)
+// checkDone holds the host to I7: all is as planned, on disk and in the record.
+func (x *trial) checkDone(when string) {
+	x.t.Helper()
+	for name, got := range x.look() {
+		if got != x.after[name] {
+			x.t.Fatalf("%s: %s is not as declared:\n%s", when, name, got)
 		}
 	}
-	if got := h.config("old"); got != h.beforeConfig && got != h.afterConfig {
-		h.t.Fatalf("stop %d: the config is neither the old nor the new one: %q", n, got)
-	}
-	if !h.everywhere("somebody's work") {
-		h.t.Fatalf("stop %d: what a person wrote is lost", n)
+	if got := x.recorded(); got != x.record {
+		x.t.Fatalf("%s: the record is\n%s\nand after an undisturbed apply\n%s", when, got, x.record)
 	}
 }
 
-func (h *crashHost) checkConverges(n int) {
-	h.t.Helper()
-	if _, err := h.apply(nil); err != nil {
-		h.t.Fatalf("stop %d: the next apply fails: %v", n, err)
+// checkConverges lets one undisturbed apply finish the job (I4), looks for what
+// is left over (I10), and wants the apply after that to find nothing to do (I5).
+func (x *trial) checkConverges(when string) {
+	x.t.Helper()
+	if _, err := x.apply(nil); err != nil {
+		x.t.Fatalf("%s: the next apply fails: %v", when, err)
 	}
-	for _, ref := range refsInScenario {
-		if got := h.content(ref); got != h.after[ref] {
-			h.t.Fatalf("stop %d: after the next apply %s is not as declared", n, ref)
-		}
+	x.checkVisible(when + ", then an apply")
+	x.checkDone(when + ", then an apply")
+	x.checkLeftovers(when)
+	if x.st2 != nil {
+		x.st2.double().Forget()
 	}
-	if h.config("old") != h.afterConfig {
-		h.t.Fatalf("stop %d: after the next apply the config is not as declared", n)
-	}
-	if !h.everywhere("somebody's work") {
-		h.t.Fatalf("stop %d: what a person wrote is lost", n)
-	}
-	var steps atomic.Int64
-	applied, err := h.apply(safefs.WithHook(safefs.OS(), func(s safefs.Step) error {
-		if s.Path != h.path("root/.packsync/index") && s.Path != h.path("root/.packsync") { // a cache, which a no-op may renew
-			steps.Add(1)
+	steps := 0
+	applied, err := x.apply(x.disk(func(s safefs.Step) error {
+		if s.Path != x.path("root/.packsync/index") && s.Path != x.path("root/.packsync") { // a cache, which a no-op may renew
+			steps++
 		}
 		return nil
 	}))
 	if err != nil || applied.Changed() || !applied.Plan.Empty() {
-		h.t.Fatalf("stop %d: there is still something to do: %v", n, err)
+		x.t.Fatalf("%s: there is still something to do: %v", when, err)
 	}
-	if took := steps.Load(); took != 0 {
-		h.t.Fatalf("stop %d: an apply with nothing to do took %d steps on the disk", n, took)
+	if steps != 0 {
+		x.t.Fatalf("%s: an apply with nothing to do took %d steps on the disk", when, steps)
 	}
-	left, err := os.ReadDir(h.path("root/packs"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for _, e := range left {
-		if !slices.Contains(refsInScenario, e.Name()) {
-			h.t.Fatalf("stop %d: %s was left in packs/", n, e.Name())
+	if x.st2 != nil {
+		if calls := x.st2.changes(); len(calls) > 0 {
+			x.t.Fatalf("%s: an apply with nothing to do told StackStorm %q", when, calls)
 		}
 	}
+	figures.cycles.Add(1)
+}
+
+func (x *trial) checkLeftovers(when string) {
+	x.t.Helper()
+	for _, work := range x.workFolders() {
+		for _, dir := range []string{"stage", "journal"} {
+			left := slices.DeleteFunc(x.list(filepath.Join(work, dir)), func(name string) bool { return strings.HasSuffix(name, ".damaged") })
+			if len(left) > 0 {
+				x.t.Fatalf("%s: %s holds %v", when, filepath.Join(work, dir), left)
+			}
+		}
+		for _, ref := range x.list(filepath.Join(work, "keep")) {
+			if kept := x.list(filepath.Join(work, "keep", ref)); len(kept) > 3*2 { // config, tree and virtualenv of two generations
+				x.t.Fatalf("%s: keep/%s holds %v", when, ref, kept)
+			}
+		}
+	}
+	var seen []string
+	for _, name := range x.watch {
+		seen = append(seen, filepath.Dir(x.path(name)))
+	}
+	slices.Sort(seen)
+	for _, dir := range slices.Compact(seen) {
+		for _, name := range x.list(dir) {
+			if safefs.IsTemp(name) && dir != x.dir { // beside the lock a temporary file may stay
+				x.t.Fatalf("%s: %s was left in %s", when, name, dir)
+			}
+		}
+	}
+}
+
+// list returns the names in a directory, none if it is not there.
+func (x *trial) list(dir string) []string {
+	x.t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		x.t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+var errStopped = errors.New("stopped here by the test")
+
+// stopBefore is a disk on which the run ends before step n: every later step
+// fails too, as after a kill.
+func (x *trial) stopBefore(n int) safefs.Disk {
+	return x.failOn(func(count int) error {
+		if count >= n {
+			return errStopped
+		}
+		return nil
+	})
+}
+
+// failOn is a disk whose steps, counted from 1, fail as told.
+func (x *trial) failOn(fault func(count int) error) safefs.Disk {
+	count := 0
+	return x.disk(func(s safefs.Step) error {
+		count++
+		if err := fault(count); err != nil {
+			return &fs.PathError{Op: string(s.Op), Path: s.Path, Err: err}
+		}
+		return nil
+	})
+}
+
+// each runs a test for every scenario, several at once.
+func each(t *testing.T, test func(t *testing.T, x *trial)) {
+	for _, s := range scenarios {
+		t.Run(strings.ReplaceAll(s.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			test(t, newTrial(t, s))
+		})
+	}
+}
+
+// TestStopAtEveryStep stops an apply before each of its steps on the disk, and
+// checks what an operator is promised: at the stop every visible pack and config
+// is the old one or the new one, whole; nothing that a person wrote is lost; one
+// further apply finishes the job; the one after that has nothing to do.
+func TestStopAtEveryStep(t *testing.T) {
+	each(t, func(t *testing.T, x *trial) {
+		for n := 1; n <= x.steps; n++ {
+			when := fmt.Sprintf("stopped before step %d of %d", n, x.steps)
+			x.restore(x.saved)
+			if _, err := x.apply(x.stopBefore(n)); err == nil {
+				x.checkDone(when + " it says success")
+			}
+			x.checkVisible(when)
+			x.checkConverges(when)
+		}
+		t.Logf("%d stops", x.steps)
+	})
+}
+
+// TestStopAfterEveryOperation stops an apply just after an operation had its
+// effect and before the run learned of it.
+func TestStopAfterEveryOperation(t *testing.T) {
+	each(t, func(t *testing.T, x *trial) {
+		for n := 1; n <= x.calls; n++ {
+			when := fmt.Sprintf("stopped after operation %d of %d", n, x.calls)
+			x.restore(x.saved)
+			disk, _ := stopAfter(x.disk(nil), n)
+			if _, err := x.apply(disk); err == nil {
+				x.checkDone(when + " it says success")
+			}
+			x.checkVisible(when)
+			x.checkConverges(when)
+		}
+		t.Logf("%d stops", x.calls)
+	})
+}
+
+// TestStopTwice stops an apply, and then the recovery from that, for pairs of
+// steps: all of them in the long run.
+func TestStopTwice(t *testing.T) {
+	each(t, func(t *testing.T, x *trial) {
+		stride := 11
+		if long {
+			stride = 1
+		}
+		pairs := 0
+		for n := 1; n <= x.steps; n += stride {
+			for m := 1 + n%stride; m <= 2*x.steps; m += stride {
+				when := fmt.Sprintf("stopped before step %d, and then before step %d", n, m)
+				x.restore(x.saved)
+				if _, err := x.apply(x.stopBefore(n)); err == nil {
+					break
+				}
+				_, err := x.apply(x.stopBefore(m))
+				x.checkVisible(when)
+				x.checkConverges(when)
+				pairs++
+				if err == nil {
+					break // the second run ended before step m
+				}
+			}
+		}
+		figures.pairs.Add(int64(pairs))
+		t.Logf("%d pairs", pairs)
+	})
+}
+
+// TestFailAtEveryStep makes each step fail with an error of the disk: once or
+// from then on, instead of its effect or, as a lost answer of a file server,
+// after it. Success is only claimed where it is true.
+func TestFailAtEveryStep(t *testing.T) {
+	errnos := []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EROFS, syscall.EDQUOT, syscall.ENOENT, syscall.EEXIST, syscall.EXDEV}
+	each(t, func(t *testing.T, x *trial) {
+		faults := 0
+		try := func(when string, disk safefs.Disk) {
+			x.restore(x.saved)
+			if _, err := x.apply(disk); err == nil {
+				x.checkDone(when + ", apply says success")
+			}
+			x.checkVisible(when)
+			x.checkConverges(when)
+			faults++
+		}
+		for n := 1; n <= x.steps; n++ {
+			for i, errno := range errnos {
+				if !long && i != n%len(errnos) {
+					continue
+				}
+				try(fmt.Sprintf("step %d of %d fails with %v", n, x.steps, errno), x.failOn(func(count int) error {
+					if count == n {
+						return errno
+					}
+					return nil
+				}))
+				if long {
+					try(fmt.Sprintf("from step %d of %d on all fails with %v", n, x.steps, errno), x.failOn(func(count int) error {
+						if count >= n {
+							return errno
+						}
+						return nil
+					}))
+				}
+			}
+		}
+		for n := 1; n <= x.calls; n++ {
+			for i, errno := range errnos {
+				if long || i == n%len(errnos) {
+					try(fmt.Sprintf("operation %d of %d has its effect and fails with %v", n, x.calls, errno), failAfter(x.disk(nil), n, errno))
+				}
+			}
+		}
+		figures.faults.Add(int64(faults))
+		t.Logf("%d injected errors", faults)
+	})
 }
