@@ -12,6 +12,7 @@ import (
 var modules = map[string]string{
 	"github.com/Masterminds/semver/v3": "parses and orders version numbers",
 	"github.com/aymanbagabas/go-udiff": "unified diffs of configs and of fmt --diff",
+	"github.com/fsnotify/fsnotify":     "watch: the kernel's events about files, on every system",
 	"github.com/getkin/kin-openapi":    "tests: requests to the StackStorm double are checked against its API description",
 	"github.com/go-git/go-billy/v5":    "the file system through which go-git reads file:// remotes",
 	"github.com/go-git/go-git/v5":      "git's wire protocol and objects, without a git binary on the host",

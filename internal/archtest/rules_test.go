@@ -42,6 +42,7 @@ var layers = []string{
 
 	// Show.
 	"internal/view",
+	"internal/watch",
 	"internal/cli",
 	"cmd/packsync",
 
@@ -92,7 +93,7 @@ var reservedImports = map[string][]string{
 	// What a system call says about a file or a failed connection; who may change
 	// the disk by one is told by reservedNames.
 	"golang.org/x/sys/unix": {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply"},
-	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport", "internal/virtualenv", "cmd/packsync"},
+	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport", "internal/virtualenv", "internal/watch", "cmd/packsync"},
 
 	// slog has levels and redaction; the yaml forks are unmaintained; openpgp is frozen.
 	"log":                         {},
