@@ -20,6 +20,7 @@ type globals struct {
 	chdir       string
 	file        string
 	lockFile    string
+	vendor      string
 	vars        []string
 	varFiles    []string
 	json        bool
@@ -54,6 +55,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&g.chdir, "chdir", "", "change to `DIR` before anything else")
 	flags.StringVar(&g.file, "file", "", "the declaration: a `FILE`, or a directory whose *.hcl merge (default packs.hcl)")
 	flags.StringVar(&g.lockFile, "lock-file", "", "the lock `FILE` (default packs.lock.json beside the declaration; env PACKSYNC_LOCK_FILE)")
+	flags.StringVar(&g.vendor, "vendor", "", "take commits and indexes from `DIR`, written by packsync vendor (env PACKSYNC_VENDOR_DIR)")
 	flags.StringArrayVar(&g.vars, "var", nil, "set a variable: `NAME=VALUE`; not for sensitive ones")
 	flags.StringArrayVar(&g.varFiles, "var-file", nil, "read variables from `FILE`")
 	flags.BoolVar(&g.json, "json", false, "print one JSON document on stdout")
@@ -65,7 +67,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVar(&g.verbose, "verbose", false, "show everything")
 	root.AddCommand(
 		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newPlan(a), newApply(a), newDestroy(a),
-		newStatus(a), newList(a), newShow(a), newVersion(a),
+		newStatus(a), newVendor(a), newList(a), newShow(a), newVersion(a),
 	)
 	return root
 }
@@ -101,6 +103,9 @@ func (g *globals) resolve(s Streams) error {
 	}
 	if g.lockFile == "" {
 		g.lockFile = environ(s.Environ, "PACKSYNC_LOCK_FILE")
+	}
+	if g.vendor == "" {
+		g.vendor = environ(s.Environ, "PACKSYNC_VENDOR_DIR")
 	}
 	return nil
 }
@@ -147,7 +152,7 @@ func (g *globals) options(s Streams, mode config.Mode) reconcile.Options {
 		Config: config.Request{
 			File: file, Vars: g.vars, VarFiles: varFiles, Environ: s.Environ, Mode: mode, Version: Version(),
 		},
-		LockFile: lock, CacheDir: cacheDir(s.Environ), Command: g.command, Version: Version(),
+		LockFile: lock, CacheDir: cacheDir(s.Environ), VendorDir: g.abs(g.vendor), Command: g.command, Version: Version(),
 		AgentSocket: environ(s.Environ, "SSH_AUTH_SOCK"), KnownHosts: knownHosts(s.Environ), NetrcFile: netrcFile(s.Environ),
 		Offline: g.offline, Parallel: g.parallelism, AllowRemovals: -1, LockTimeout: g.lockTimeout,
 	}

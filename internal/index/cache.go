@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/safefs"
 )
 
@@ -32,27 +33,40 @@ type cacheHeader struct {
 	Sum      string    `json:"sha256"`
 }
 
-// cachePath names the file of one index. The URL is hashed because it may hold
-// any character; the header has it in the clear.
-func (o Options) cachePath(address string) string {
+// docName names the file of one index below a cache or in a vendored bundle, with
+// slashes. The URL is hashed because it may hold any character; the header has it
+// in the clear.
+func docName(address string) string {
 	sum := sha256.Sum256([]byte(address))
-	return filepath.Join(o.CacheDir, "index", hex.EncodeToString(sum[:16])+".json")
+	return "index/" + hex.EncodeToString(sum[:16]) + ".json"
 }
 
-// readCache returns the remembered document, nil if there is none. A damaged one
-// is an error: it is fetched anew, and missed where that is impossible.
+func (o Options) cachePath(address string) string {
+	return filepath.Join(o.CacheDir, filepath.FromSlash(docName(address)))
+}
+
+// readCache returns the remembered document, else that of the bundle, nil if there
+// is none. A damaged one is an error: it is fetched anew, and missed where that is
+// impossible.
 func (o Options) readCache(address string) (*document, error) {
-	if o.CacheDir == "" {
-		return nil, nil
-	}
+	var data []byte
+	err := fs.ErrNotExist
 	path := o.cachePath(address)
-	data, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if o.CacheDir != "" {
+		data, err = readFile(path)
 	}
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		path = docName(address) + " of the vendored bundle"
+		data, err = o.Bundle.Read(docName(address))
+	}
+	if data == nil || err != nil {
 		return nil, err
 	}
+	return decode(path, address, data)
+}
+
+// decode reads a document with its header; path is for messages.
+func decode(path, address string, data []byte) (*document, error) {
 	line, body, _ := bytes.Cut(data, []byte("\n"))
 	var header cacheHeader
 	if err := json.Unmarshal(line, &header); err != nil {
@@ -69,10 +83,7 @@ func (o Options) writeCache(address string, cached, fresh *document) error {
 	if o.CacheDir == "" || o.Disk == nil || cached == fresh {
 		return nil
 	}
-	sum := sha256.Sum256(fresh.body)
-	header, err := json.Marshal(cacheHeader{
-		URL: address, ETag: fresh.etag, Modified: fresh.modified, Fetched: fresh.fetched.UTC(), Sum: hex.EncodeToString(sum[:]),
-	})
+	data, err := encode(address, fresh)
 	if err != nil {
 		return err
 	}
@@ -80,6 +91,38 @@ func (o Options) writeCache(address string, cached, fresh *document) error {
 	if err := o.Disk.MkdirAll(filepath.Dir(path), safefs.Owner{Mode: 0o700, UID: -1, GID: -1}); err != nil {
 		return err
 	}
-	data := append(append(header, '\n'), fresh.body...)
 	return o.Disk.WriteFile(path, data, safefs.Owner{Mode: 0o600, UID: -1, GID: -1})
+}
+
+// encode writes a document with its header.
+func encode(address string, d *document) ([]byte, error) {
+	sum := sha256.Sum256(d.body)
+	header, err := json.Marshal(cacheHeader{
+		URL: address, ETag: d.etag, Modified: d.modified, Fetched: d.fetched.UTC(), Sum: hex.EncodeToString(sum[:]),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write index: %w", err)
+	}
+	return append(append(header, '\n'), d.body...), nil
+}
+
+// Vendor returns the documents of the indexes as files for a vendored bundle, by
+// name: those of the cache, which Load has just brought up to date. Indexes that
+// are files are left out: they need no network.
+func Vendor(indexes []config.Index, opts Options) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, index := range indexes {
+		address := opts.Rewrites.Apply(index.URL)
+		d, err := opts.readCache(address)
+		if err != nil {
+			return nil, fmt.Errorf("vendor index %q: %w", index.Name, err)
+		}
+		if d == nil {
+			continue
+		}
+		if files[docName(address)], err = encode(address, d); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }

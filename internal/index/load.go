@@ -19,6 +19,7 @@ import (
 	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/transport"
+	"github.com/packsync/packsync/internal/vendored"
 )
 
 const (
@@ -31,11 +32,12 @@ const (
 
 // Options says how indexes are fetched.
 type Options struct {
-	HTTP     *http.Client    // see package transport
-	Clock    transport.Clock // nil: the system's
-	CacheDir string          // documents are remembered in CacheDir/index; "" remembers nothing
-	Disk     safefs.Disk     // writes the cache; nil only reads it
-	Offline  bool            // ask no server; files are still read
+	HTTP     *http.Client     // see package transport
+	Clock    transport.Clock  // nil: the system's
+	Bundle   *vendored.Bundle // has documents beside the cache; nil for none
+	CacheDir string           // documents are remembered in CacheDir/index; "" remembers nothing
+	Disk     safefs.Disk      // writes the cache; nil only reads it
+	Offline  bool             // ask no server; files are still read
 	// Sign adds what a request needs to be let in; nil for nothing.
 	Sign     func(*http.Request) error
 	Rewrites pack.Rewrites // where documents are asked for instead of at their address

@@ -35,13 +35,16 @@ func open(opts Options, cb Callbacks, decl Declaration) (*world, error) {
 	}
 	w := &world{opts: opts, cb: cb, cfg: cfg, http: client, work: workDir(cfg)}
 	w.store = state.Open(w.work, w.disk())
+	if w.bundle, err = bundle(opts); err != nil {
+		return nil, err
+	}
 	w.logins = logins(cfg, opts)
-	git := gogit.New(gogit.Options{
-		Client: client, Credentials: w.logins, CacheDir: opts.CacheDir, Offline: opts.Offline,
+	w.git = gogit.New(gogit.Options{
+		Client: client, Credentials: w.logins, Bundle: w.bundle, CacheDir: opts.CacheDir, Offline: opts.Offline,
 		AgentSocket: opts.AgentSocket, KnownHosts: opts.KnownHosts,
 	})
-	w.cached = gogit.New(gogit.Options{Client: client, CacheDir: opts.CacheDir, Offline: true})
-	w.sources = source.Rewritten{Opener: source.ByKind{Git: git, Dir: dir.New(tree.DefaultLimits())}, Rules: cfg.Rewrites}
+	w.cached = gogit.New(gogit.Options{Client: client, Bundle: w.bundle, CacheDir: opts.CacheDir, Offline: true})
+	w.sources = source.Rewritten{Opener: source.ByKind{Git: w.git, Dir: dir.New(tree.DefaultLimits())}, Rules: cfg.Rewrites}
 	return w, nil
 }
 
@@ -93,9 +96,14 @@ func (w *world) indexPath() string { return filepath.Join(w.work, "index") }
 // lookup is the index as resolve asks for it: read when the first short name has
 // to be looked up, and not before.
 func (w *world) lookup() *index.Lazy {
-	return index.NewLazy(w.cfg.Indexes, index.Options{
-		HTTP: w.http, CacheDir: w.opts.CacheDir, Disk: w.disk(), Offline: w.opts.Offline, Sign: w.logins.Sign, Rewrites: w.cfg.Rewrites,
-	})
+	return index.NewLazy(w.cfg.Indexes, w.indexOptions())
+}
+
+func (w *world) indexOptions() index.Options {
+	return index.Options{
+		HTTP: w.http, Bundle: w.bundle, CacheDir: w.opts.CacheDir, Disk: w.disk(), Offline: w.opts.Offline,
+		Sign: w.logins.Sign, Rewrites: w.cfg.Rewrites,
+	}
 }
 
 // gid is the group of installed packs; -1 leaves it alone.

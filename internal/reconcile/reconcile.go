@@ -26,9 +26,11 @@ import (
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/source/gogit"
 	"github.com/packsync/packsync/internal/st2"
 	"github.com/packsync/packsync/internal/state"
 	"github.com/packsync/packsync/internal/tree"
+	"github.com/packsync/packsync/internal/vendored"
 	"github.com/packsync/packsync/internal/virtualenv"
 )
 
@@ -37,6 +39,8 @@ type Options struct {
 	Config   config.Request
 	LockFile string // absolute
 	CacheDir string // absolute; "" keeps nothing
+	// VendorDir is a bundle of Vendor, asked before the cache; absolute, "" for none.
+	VendorDir string
 	// AgentSocket and KnownHosts are the user's own ways into ssh hosts that no
 	// credentials block names.
 	AgentSocket string
@@ -203,6 +207,8 @@ type world struct {
 	cfg      *config.Config
 	http     *http.Client
 	logins   *credential.Set
+	bundle   *vendored.Bundle // nil for none
+	git      *gogit.Opener
 	sources  source.Opener
 	builders map[config.Python]*virtualenv.Builder
 	cached   source.Opener // git sources without the network

@@ -12,21 +12,34 @@ import (
 	"sync"
 
 	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/vendored"
 )
 
 // packCache keeps one depth-1 packfile per commit, named by the commit. It is never
 // trusted: whoever reads verifies every object, and that the commit is there.
 // Deleting any part of it is safe at any time, and so are other packsync
 // processes over the same directory. The zero packCache keeps nothing.
-type packCache struct{ dir string }
+type packCache struct {
+	dir    string
+	bundle *vendored.Bundle // asked first, never written
+}
+
+// PackName is the name of a commit's packfile below a cache or in a vendored
+// bundle, with slashes.
+func PackName(commit pack.Commit) string {
+	return "packs/" + string(commit[:2]) + "/" + string(commit) + ".pack"
+}
 
 func (c packCache) path(commit pack.Commit) string {
-	return filepath.Join(c.dir, "packs", string(commit[:2]), string(commit)+".pack")
+	return filepath.Join(c.dir, filepath.FromSlash(PackName(commit)))
 }
 
 // read returns the packfile of a commit, or nil if there is none. limit bounds
 // what is read.
 func (c packCache) read(commit pack.Commit, limit int64) ([]byte, error) {
+	if data, err := c.bundle.Read(PackName(commit)); data != nil || err != nil {
+		return data, err
+	}
 	if c.dir == "" {
 		return nil, nil
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/transport"
 	"github.com/packsync/packsync/internal/tree"
+	"github.com/packsync/packsync/internal/vendored"
 )
 
 // fetchTimeout ends one question to a server, retries included.
@@ -37,8 +38,9 @@ type Options struct {
 	AgentSocket string          // SSH_AUTH_SOCK; "" for no ssh agent
 	KnownHosts  []string        // files for hosts whose credential names none; those that do not exist are skipped
 
-	CacheDir string // made with mode 0700 when first needed; "" for no cache
-	Offline  bool   // only cache and file URLs; what would need the network wraps source.ErrOffline
+	Bundle   *vendored.Bundle // looked into before the cache; nil for none
+	CacheDir string           // made with mode 0700 when first needed; "" for no cache
+	Offline  bool             // only cache and file URLs; what would need the network wraps source.ErrOffline
 
 	Limits Limits          // zero fields mean those of DefaultLimits
 	Clock  transport.Clock // nil for the system's
@@ -154,7 +156,7 @@ func New(opts Options) *Opener {
 	if opts.Progress == nil {
 		opts.Progress = func(Event) {}
 	}
-	return &Opener{opts: opts, cache: packCache{dir: opts.CacheDir}}
+	return &Opener{opts: opts, cache: packCache{dir: opts.CacheDir, bundle: opts.Bundle}}
 }
 
 // Open implements source.Opener.

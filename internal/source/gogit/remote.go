@@ -102,23 +102,50 @@ func (r *remote) tell(e Event) {
 // Fetch implements source.Remote. A commit in the cache costs no request, and is
 // there even when the server is gone.
 func (r *remote) Fetch(ctx context.Context, commit pack.Commit, ref string) (*source.Snapshot, error) {
+	snapshot, _, err := r.bring(ctx, commit, ref)
+	return snapshot, err
+}
+
+// FetchPack is Fetch on a git source that also returns the packfile that the
+// commit came in, as it was checked.
+func (o *Opener) FetchPack(ctx context.Context, src pack.Source, commit pack.Commit, ref string) (*source.Snapshot, []byte, error) {
+	opened, err := o.Open(src)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, ok := opened.(*remote)
+	if !ok {
+		return nil, nil, fmt.Errorf("open %s: it is not a git source", src)
+	}
+	snapshot, p, err := r.bring(ctx, commit, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	var file bytes.Buffer
+	if _, err := p.data.WriteTo(&file); err != nil {
+		return nil, nil, fmt.Errorf("fetch commit %s of %s: %w", commit, src, err)
+	}
+	return snapshot, file.Bytes(), nil
+}
+
+func (r *remote) bring(ctx context.Context, commit pack.Commit, ref string) (*source.Snapshot, *packed, error) {
 	if _, err := pack.ParseCommit(string(commit)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	end, err := r.opener.flights.begin(ctx, string(commit))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer end()
 
-	snapshot, cacheErr := r.fromCache(ctx, commit)
+	snapshot, p, cacheErr := r.fromCache(ctx, commit)
 	if snapshot != nil || cacheErr != nil && !damaged(cacheErr) {
-		return snapshot, cacheErr
+		return snapshot, p, cacheErr
 	}
 	if err := r.allowed(notCached(commit, cacheErr)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return r.fromBackend(ctx, commit, ref)
 }
@@ -140,26 +167,26 @@ func damaged(err error) bool {
 }
 
 // fromCache returns nil and no error if the commit is not in the cache.
-func (r *remote) fromCache(ctx context.Context, commit pack.Commit) (*source.Snapshot, error) {
+func (r *remote) fromCache(ctx context.Context, commit pack.Commit) (*source.Snapshot, *packed, error) {
 	data, err := r.opener.cache.read(commit, r.limits.PackBytes)
 	if data == nil || err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := decode(ctx, bytes.NewReader(data), r.limits)
 	if err == nil {
 		err = holds(p, commit)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	snapshot, err := r.snapshot(ctx, p, commit)
 	if err == nil {
 		r.tell(Event{Commit: commit, Phase: Cached, Bytes: int64(len(data))})
 	}
-	return snapshot, err
+	return snapshot, p, err
 }
 
-func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string) (*source.Snapshot, error) {
+func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string) (*source.Snapshot, *packed, error) {
 	r.tell(Event{Commit: commit, Phase: Asking})
 	var p *packed
 	err := transport.Retry(ctx, r.opener.opts.Clock, func(ctx context.Context) (err error) {
@@ -170,13 +197,13 @@ func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string
 	})
 	switch {
 	case errors.Is(err, errGone):
-		return nil, &source.CommitGoneError{Source: r.src, Commit: commit, Err: err}
+		return nil, nil, &source.CommitGoneError{Source: r.src, Commit: commit, Err: err}
 	case err != nil:
-		return nil, r.translate(err, commit)
+		return nil, nil, r.translate(err, commit)
 	}
 	snapshot, err := r.snapshot(ctx, p, commit)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Only what was read whole is kept. A cache that cannot be written is told,
 	// not an error: the commit is here.
@@ -185,7 +212,7 @@ func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string
 		done.Phase, done.Err = Uncached, err
 	}
 	r.tell(done)
-	return snapshot, nil
+	return snapshot, p, nil
 }
 
 // holds makes sure that a packfile has the commit.
