@@ -39,7 +39,7 @@ func (r *resolver) anew(ctx context.Context, p *config.Pack, want lockfile.Want,
 		err = r.movedTag(p, chosen, before)
 	}
 	if err != nil {
-		return outcome{problem: problem(p, err)}
+		return outcome{problem: problem(p, err), err: err}
 	}
 	var out outcome
 	if sameCommit(chosen, before) {
@@ -55,7 +55,7 @@ func (r *resolver) anew(ctx context.Context, p *config.Pack, want lockfile.Want,
 		err = out.pin.Entry.Check()
 	}
 	if err != nil {
-		return outcome{problem: problem(p, err)}
+		return outcome{problem: problem(p, err), err: err}
 	}
 	return out
 }
@@ -178,6 +178,7 @@ func recorded(p *config.Pack, chosen choice, entry lockfile.Entry) outcome {
 	entry.Ref = chosen.ref
 	entry.Direct = true
 	return outcome{
+		ref: p.Ref, requires: entry.Requires,
 		pin:      Pin{Entry: entry, Source: chosen.source, Hash: entry.Tree, Version: entry.Version},
 		findings: judgeVersion(p, chosen, entry.Version),
 	}

@@ -53,6 +53,7 @@ func (r *resolver) fetch(ctx context.Context, p *config.Pack, chosen choice) (ou
 		entry.Requires = append(entry.Requires, lockfile.Quote(dependency, maxText))
 	}
 	return outcome{
+		ref: read.meta.Ref, requires: entry.Requires,
 		pin:      Pin{Entry: entry, Source: chosen.source, Tree: read.tree, Hash: read.hash, Version: read.version},
 		findings: slices.Concat(judgeVersion(p, chosen, read.version), judgeDropped(read.tree), read.meta.Findings),
 	}, nil
@@ -73,6 +74,7 @@ func (r *resolver) readDir(ctx context.Context, p *config.Pack, out *outcome) er
 		return err
 	}
 	out.pin.Tree, out.pin.Hash, out.pin.Version = read.tree, read.hash, read.version
+	out.ref, out.requires = read.meta.Ref, read.meta.Dependencies
 	out.findings = slices.Concat(judgeDropped(read.tree), read.meta.Findings)
 	return nil
 }
@@ -97,7 +99,7 @@ func readTree(p *config.Pack, snapshot *source.Snapshot) (contents, error) {
 	if err != nil {
 		return contents{}, &badTreeError{snapshot.Commit, err}
 	}
-	if meta.Ref != p.Ref {
+	if p.Ref != "" && meta.Ref != p.Ref { // what is required by its address says itself what it is
 		return contents{}, &otherPackError{p.Ref, meta.Ref, snapshot.Commit}
 	}
 	return contents{tree: snapshot.Tree, hash: manifest.Tree(), meta: meta, version: lockfile.Quote(meta.Version, maxText)}, nil

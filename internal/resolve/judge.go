@@ -40,7 +40,8 @@ func (req Request) judge(p *config.Pack) (verdict, error) {
 	return v, nil
 }
 
-// kept is the entry of a kept pin in the words of the declaration.
+// kept is the entry of a kept pin in the words of the declaration, or of what
+// requires it.
 func (v verdict) kept(p *config.Pack) lockfile.Entry {
 	after := *v.before
 	after.Direct = true
@@ -80,12 +81,18 @@ func (v verdict) stale(ref pack.Ref) *Change {
 	return change
 }
 
-// dropped lists the entries of packs that nobody declares.
-func (req Request) dropped(declared map[pack.Ref]bool) []Change {
+// dropped lists the entries of packs that nobody declares or requires. While
+// something is undecided nobody knows what will be required.
+func (req Request) dropped(needed map[pack.Ref]outcome, undecided bool) []Change {
 	var changes []Change
 	for ref, entry := range req.lock().Packs {
-		if !declared[ref] {
+		_, is := needed[ref]
+		switch {
+		case is:
+		case entry.Direct:
 			changes = append(changes, *changeOf(ref, &entry, nil, "no longer declared"))
+		case !undecided:
+			changes = append(changes, *changeOf(ref, &entry, nil, "no longer required"))
 		}
 	}
 	return changes

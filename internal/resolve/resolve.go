@@ -127,9 +127,16 @@ type Change struct {
 
 // Result is what Resolve decided.
 type Result struct {
-	Lock     *lockfile.File // as it will stand
-	Changes  []Change       // sorted by ref; none if the lock stays as it is
-	Packs    map[pack.Ref]Pin
+	Lock    *lockfile.File // as it will stand
+	Changes []Change       // sorted by ref; none if the lock stays as it is
+	Packs   map[pack.Ref]Pin
+	// Indirect are the packs that others require and nobody declares, sorted by
+	// ref, as a declaration would name them: in the default base path, without
+	// config.
+	Indirect []config.Pack
+	// Requires says which packs each pack requires, of those in Packs. It has no
+	// cycle: of packs that require each other, one comes first.
+	Requires map[pack.Ref][]pack.Ref
 	Warnings diag.List
 	Findings map[pack.Ref][]pack.Finding
 }
@@ -155,7 +162,7 @@ func Resolve(ctx context.Context, req Request, open source.Opener, lookup Lookup
 	if ctx.Err() != nil {
 		return nil, diag.List{interrupted(ctx)}
 	}
-	return collect(req, outcomes, lookup)
+	return r.collect(ctx, outcomes)
 }
 
 func parallel(n int) int {
@@ -174,6 +181,12 @@ func checkUpdate(req Request) diag.List {
 		declared[p.Ref] = true
 		names = append(names, string(p.Ref))
 	}
+	for ref, entry := range req.lock().Packs {
+		if !entry.Direct { // required by another pack
+			declared[ref] = true
+			names = append(names, string(ref))
+		}
+	}
 	var diags diag.List
 	for _, ref := range slices.Sorted(maps.Keys(req.Update)) {
 		if !declared[ref] {
@@ -189,10 +202,20 @@ type resolver struct {
 	sources *sources
 	lookup  Lookup
 	eventMu sync.Mutex
+
+	byRef   map[pack.Ref]*config.Pack // the declared packs
+	learned map[pack.Source]pack.Ref  // which pack an address that is required holds
 }
 
 func newResolver(req Request, open source.Opener, lookup Lookup) *resolver {
-	return &resolver{req: req, sources: &sources{opener: open, remotes: map[pack.Source]source.Remote{}}, lookup: lookup}
+	r := &resolver{
+		req: req, sources: &sources{opener: open, remotes: map[pack.Source]source.Remote{}}, lookup: lookup,
+		byRef: map[pack.Ref]*config.Pack{}, learned: map[pack.Source]pack.Ref{},
+	}
+	for i := range req.Packs {
+		r.byRef[req.Packs[i].Ref] = &req.Packs[i]
+	}
+	return r
 }
 
 // sources opens each repository once, so that packs of one repository share what
@@ -222,7 +245,13 @@ type outcome struct {
 	change   *Change
 	findings []pack.Finding
 	problem  *diag.Diagnostic
-	open     bool // under Locked: there is no pin, only the change
+	err      error // that problem describes
+	open     bool  // under Locked: there is no pin, only the change
+
+	ref         pack.Ref    // from pack.yaml, or of the kept pin
+	requires    []string    // dependencies in pack.yaml, as written there
+	declaration config.Pack // of an indirect pack
+	tentative   bool        // an indirect pin of the lock that nobody has judged yet
 }
 
 // pack keeps the pin of one pack or chooses anew.
@@ -261,7 +290,9 @@ func (r *resolver) event(e Event) {
 // its files says what it holds.
 func (r *resolver) keep(ctx context.Context, p *config.Pack, v verdict) outcome {
 	after := v.kept(p)
-	out := outcome{pin: Pin{Entry: after, Source: p.Source, Hash: after.Tree, Version: after.Version}}
+	out := outcome{
+		pin: Pin{Entry: after, Source: p.Source, Hash: after.Tree, Version: after.Version}, ref: p.Ref, requires: after.Requires,
+	}
 	if p.ShortName != "" {
 		src, err := pack.ParseSource(after.Source)
 		if err != nil {
@@ -279,21 +310,49 @@ func (r *resolver) keep(ctx context.Context, p *config.Pack, v verdict) outcome 
 	return out
 }
 
-// collect makes one result of what became of the packs.
-func collect(req Request, outcomes []outcome, lookup Lookup) (*Result, diag.List) {
+// collect makes one result of what became of the declared packs, and of those
+// that they require.
+func (r *resolver) collect(ctx context.Context, outcomes []outcome) (*Result, diag.List) {
 	result := &Result{Packs: map[pack.Ref]Pin{}, Findings: map[pack.Ref][]pack.Finding{}}
-	entries, declared := map[pack.Ref]lockfile.Entry{}, map[pack.Ref]bool{}
 	var diags diag.List
+	byRef := map[pack.Ref]outcome{}
+	undecided := false
 	for i, out := range outcomes {
-		ref := req.Packs[i].Ref
 		if out.problem != nil {
 			diags = append(diags, out.problem)
-			continue
 		}
-		declared[ref] = true
+		byRef[r.req.Packs[i].Ref] = out
+		undecided = undecided || out.open
+	}
+	if !diags.HasErrors() {
+		indirect, links, problems := r.required(ctx, byRef)
+		if ctx.Err() != nil {
+			return nil, diag.List{interrupted(ctx)}
+		}
+		diags = append(diags, problems...)
+		result.Requires = acyclic(links)
+		for _, ref := range sortedRefs(indirect) {
+			byRef[ref] = indirect[ref]
+			undecided = undecided || indirect[ref].open
+			if !indirect[ref].open {
+				result.Indirect = append(result.Indirect, indirect[ref].declaration)
+			}
+		}
+	}
+	if r.lookup != nil {
+		for _, p := range r.lookup.Problems() {
+			result.Warnings = append(result.Warnings, indexWarning(p))
+		}
+	}
+	if diags.HasErrors() {
+		sortByPlace(diags)
+		return nil, append(diags, result.Warnings...)
+	}
+	entries := map[pack.Ref]lockfile.Entry{}
+	for _, ref := range sortedRefs(byRef) {
+		out := byRef[ref]
 		if !out.open {
-			result.Packs[ref] = out.pin
-			entries[ref] = out.pin.Entry
+			result.Packs[ref], entries[ref] = out.pin, out.pin.Entry
 		}
 		if len(out.findings) > 0 {
 			result.Findings[ref] = out.findings
@@ -302,16 +361,9 @@ func collect(req Request, outcomes []outcome, lookup Lookup) (*Result, diag.List
 			result.Changes = append(result.Changes, *out.change)
 		}
 	}
-	if lookup != nil {
-		for _, p := range lookup.Problems() {
-			result.Warnings = append(result.Warnings, indexWarning(p))
-		}
-	}
-	if diags.HasErrors() {
-		sortByPlace(diags)
-		return nil, append(diags, result.Warnings...)
-	}
-	result.Changes = sorted(append(result.Changes, req.dropped(declared)...))
-	result.Lock = req.lock().With(entries)
+	result.Changes = sorted(append(result.Changes, r.req.dropped(byRef, undecided)...))
+	result.Lock = r.req.lock().With(entries)
 	return result, nil
 }
+
+func sortedRefs[V any](m map[pack.Ref]V) []pack.Ref { return slices.Sorted(maps.Keys(m)) }

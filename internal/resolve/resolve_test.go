@@ -51,6 +51,10 @@ func TestAnEntryRecordsWhatTheCommitHolds(t *testing.T) {
 	commit := w.repo("slack").Commit(title, files)
 	w.repo("slack").Tag("v1.0.0", commit)
 	w.names.versions["slack"] = "1.0.0"
+	for _, name := range []string{"aws", "jira"} {
+		w.tell(t, "tags", name+" v1.0.0 bb")
+		w.names.versions[name] = "1.0.0"
+	}
 
 	result := mustResolve(t, resolve.Request{Packs: []config.Pack{{Ref: "slack", ShortName: "slack"}}, LockDir: "/work"}, w)
 	manifest, err := tree.HashOf(tree.Filter(files))

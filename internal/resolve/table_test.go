@@ -97,6 +97,12 @@ func holds(name, version, what string) tree.Tree {
 		return tree.Memory(map[string]string{rest + "/pack.yaml": packYAML("slack", version), "README.md": "outside"})
 	case "plain": // without what StackStorm asks for at registration
 		return tree.Memory(map[string]string{"pack.yaml": fmt.Sprintf("ref: %s\nversion: %s\n", name, version)})
+	case "needs":
+		text := packYAML(name, version) + "dependencies:\n"
+		for _, dependency := range strings.Split(rest, "; ") {
+			text += "  - \"" + dependency + "\"\n"
+		}
+		return tree.Memory(map[string]string{"pack.yaml": text})
 	case "bytecode":
 		return tree.Memory(map[string]string{"pack.yaml": packYAML(name, version), "actions/__pycache__/a.pyc": "x"})
 	case "link":
@@ -159,12 +165,16 @@ func (w *world) tell(t testing.TB, key, text string) {
 func (w *world) declared(name, text string) config.Pack {
 	p := config.Pack{Ref: pack.Ref(name), Source: pack.Source{Kind: pack.SourceGit, URL: host + name}}
 	if path, isDir := strings.CutPrefix(text, "dir "); isDir {
+		path, needs, _ := strings.Cut(path, " needs ")
+		if needs != "" {
+			needs = "needs " + needs
+		}
 		p.SourceText = path
 		p.Source = pack.Source{Kind: pack.SourceDir, URL: filepath.Join("/work", path)}
 		if filepath.IsAbs(path) {
 			p.Source.URL = path
 		}
-		w.repos.AddDir(p.Source.URL, tree.Memory(map[string]string{"pack.yaml": packYAML(name, "0.1.0")}))
+		w.repos.AddDir(p.Source.URL, holds(name, "0.1.0", needs))
 		return p
 	}
 	if rest, short := strings.CutPrefix(text, "short"); short {
@@ -196,7 +206,7 @@ func selector(text string) pack.Selector {
 }
 
 // pinned reads "tag|branch NAME COMMIT [by KIND TEXT] [from index] [at PLACE]
-// [indirect]" or "dir PATH".
+// [needs DEPENDENCY; …] [indirect]" or "dir PATH".
 func pinned(name, text string) lockfile.Entry {
 	if path, isDir := strings.CutPrefix(text, "dir "); isDir {
 		return lockfile.Entry{Source: path, Direct: true}
@@ -204,6 +214,10 @@ func pinned(name, text string) lockfile.Entry {
 	text, unreachable := strings.CutSuffix(text, " unreachable")
 	text, indirect := strings.CutSuffix(text, " indirect")
 	e := lockfile.Entry{Source: host + name, Tree: someTree, Direct: !indirect, Unreachable: unreachable, Title: "Locked before"}
+	text, needs, _ := strings.Cut(text, " needs ")
+	if needs != "" {
+		e.Requires = strings.Split(needs, "; ")
+	}
 	text, at, _ := strings.Cut(text, " at ")
 	if at != "" {
 		e.Source, e.Subdir = place(at)
@@ -333,6 +347,9 @@ func (r *ran) summary() string {
 		line := fmt.Sprintf("%s %s %s %s", ref, name, shortest(e.Commit), kind)
 		if e.Unreachable {
 			line += " unreachable"
+		}
+		if !e.Direct {
+			line += " indirect"
 		}
 		lines = append(lines, line)
 	}
