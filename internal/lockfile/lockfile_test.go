@@ -359,6 +359,23 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	})
 }
 
+func TestRequiredBy(t *testing.T) {
+	const host = "https://h.example/"
+	file := &File{Packs: map[pack.Ref]Entry{
+		"acme":  {Source: host + "acme", Requires: []string{"tools>=1.0", host + "odd", "core", "not a dependency", "acme"}},
+		"more":  {Source: host + "more", Requires: []string{"tools", "elsewhere/stackstorm-base", host + "mono"}},
+		"tools": {Source: host + "tools", Requires: []string{"absent"}},
+		"other": {Source: host + "odd"},
+		"base":  {Source: host + "base"},
+		"mono":  {Source: host + "mono", Subdir: "packs/mono"},
+		"lab":   {Source: "./lab"},
+	}}
+	want := map[pack.Ref][]pack.Ref{"tools": {"acme", "more"}, "other": {"acme"}, "base": {"more"}, "mono": {"more"}}
+	if diff := cmp.Diff(want, file.RequiredBy()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestEqualSeesEveryField(t *testing.T) {
 	base := mustParse(t, whole(t)).Packs["aws"]
 	changes := map[string]func(*Entry){

@@ -63,7 +63,7 @@ func decide(in Input, want Want, p *Plan) Change {
 	leftAlone := false
 	switch {
 	case !managed && !there:
-		c.becomes(Install, "declared and not installed")
+		c.becomes(Install, want.why()+" and not installed")
 		c.Do.Place = true
 	case !managed:
 		c.meet(want, seen)
@@ -122,7 +122,7 @@ func (c *Change) note(id string, severity pack.Severity, format string, args ...
 func (c *Change) meet(want Want, seen Seen) {
 	switch {
 	case seen.Link:
-		c.becomes(Install, "declared and not installed")
+		c.becomes(Install, want.why()+" and not installed")
 		c.block("PS-LINK", "%s is a symbolic link: StackStorm's own tools fail on it, and packsync does not follow it. Remove the link, then run apply again.", seen.Path)
 	case seen.Content == want.Side.Content:
 		c.becomes(Adopt, "already on disk, exactly as locked")
@@ -131,7 +131,7 @@ func (c *Change) meet(want Want, seen Seen) {
 		c.Do.Place = true
 		c.Before = &Side{BasePath: want.Side.BasePath, Path: seen.Path, Tree: seen.Tree, Content: seen.Content, Version: seen.Version}
 	default:
-		c.becomes(Install, "declared and not installed by packsync")
+		c.becomes(Install, want.why()+" and not installed by packsync")
 		c.block("PS-IN-THE-WAY", "%s exists, is not managed by packsync, and differs from what the lock wants (%s). Either move it away, or set replace = true in pack %q: the directory then goes to pen/, where nothing is lost.",
 			seen.Path, describeVersion(want.Side.Version), want.Ref)
 	}

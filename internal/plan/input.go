@@ -51,6 +51,9 @@ type Want struct {
 	OnDrift   OnDrift
 	Findings  []pack.Finding
 	Modes     string // mode profile that it is placed with; "" is PlacedModes
+	// RequiredBy names the packs that require one that nobody declares; empty for
+	// a declared one.
+	RequiredBy []pack.Ref
 
 	ConfigMatches bool     // the config file on disk says what is declared
 	ConfigKeys    []string // key paths in which they differ

@@ -66,3 +66,15 @@ func keys(paths []string) string {
 func wayOut(ref pack.Ref) string {
 	return fmt.Sprintf("Either undo the edit, or bring it into the pack's repository and lock that, or set on_drift = \"repair\" in pack %q: the edited version then goes to pen/, where nothing is lost.", ref)
 }
+
+// why says why a pack is wanted.
+func (w Want) why() string {
+	if len(w.RequiredBy) == 0 {
+		return "declared"
+	}
+	var names []string
+	for _, ref := range w.RequiredBy {
+		names = append(names, string(ref))
+	}
+	return "required by " + strings.Join(names, ", ")
+}

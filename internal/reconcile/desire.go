@@ -58,13 +58,15 @@ func (w *world) declared() []config.Pack {
 
 func (w *world) lockDir() string { return filepath.Dir(w.opts.LockFile) }
 
-// desire joins what is declared with what is locked, and renders the configs.
+// desire joins what is declared, and what that requires, with what is locked, and
+// renders the configs.
 func (w *world) desire(p *Planned) error {
 	paths := map[string]string{}
 	for _, base := range w.cfg.BasePaths {
 		paths[base.Name] = base.Path
 	}
-	for _, declared := range w.declared() {
+	for _, declared := range slices.Concat(w.declared(), p.Resolved.Indirect) {
+		declared.DependsOn = union(declared.DependsOn, p.Resolved.Requires[declared.Ref])
 		pin, ok := p.Resolved.Packs[declared.Ref]
 		if !ok {
 			return fmt.Errorf("resolve: no pin for %s", declared.Ref)
@@ -86,6 +88,13 @@ func (w *world) desire(p *Planned) error {
 		p.desired = append(p.desired, d)
 	}
 	return nil
+}
+
+// union returns the refs of both lists, sorted.
+func union(a, b []pack.Ref) []pack.Ref {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (d *desired) render(key state.Key) error {

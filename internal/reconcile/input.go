@@ -111,6 +111,9 @@ func (p *Planned) want(d desired) (plan.Want, error) {
 		OnDrift: plan.OnDrift(cmp.Or(d.pack.OnDrift, p.Config.Host.OnDrift)), Findings: slices.Concat(p.Resolved.Findings[d.pack.Ref], d.findings),
 		Modes: string(cmp.Or(d.pack.Mode, p.Config.Host.Mode, config.ModePacksync)),
 	}
+	if !slices.ContainsFunc(p.Config.Packs, func(c config.Pack) bool { return c.Ref == d.pack.Ref }) {
+		want.RequiredBy = p.requiredBy(d.pack.Ref)
+	}
 	if d.pack.Config == nil && d.config == nil {
 		return want, nil
 	}
@@ -130,6 +133,18 @@ func (p *Planned) want(d desired) (plan.Want, error) {
 		want.ConfigMatches = len(changes) == 0 && d.pack.Config != nil && d.pack.Config.File == ""
 	}
 	return want, nil
+}
+
+// requiredBy lists the packs that require one.
+func (p *Planned) requiredBy(ref pack.Ref) []pack.Ref {
+	var out []pack.Ref
+	for by, targets := range p.Resolved.Requires {
+		if slices.Contains(targets, ref) {
+			out = append(out, by)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // checkTargets refuses names that mean no pack: a typo must not look like

@@ -34,9 +34,6 @@ func Lock(ctx context.Context, opts Options, cb Callbacks) (*Locked, error) {
 	}
 	mode := resolve.Missing
 	if opts.Update {
-		if err := checkUpdate(opts, decl); err != nil {
-			return nil, err
-		}
 		mode = resolve.Update
 	}
 	p := &Planned{Declaration: decl, world: w}
@@ -55,19 +52,4 @@ func Lock(ctx context.Context, opts Options, cb Callbacks) (*Locked, error) {
 	}
 	locked.Written = true
 	return locked, nil
-}
-
-// checkUpdate refuses names that no pack has: a typo must not look like "already
-// up to date".
-func checkUpdate(opts Options, decl Declaration) error {
-	declared := map[pack.Ref]bool{}
-	for _, p := range decl.Config.Packs {
-		declared[p.Ref] = true
-	}
-	for ref := range opts.Packs {
-		if !declared[ref] {
-			return fmt.Errorf("cannot update %s: it is not declared", ref)
-		}
-	}
-	return nil
 }

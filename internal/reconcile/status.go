@@ -32,6 +32,7 @@ type PackStatus struct {
 	BasePath   string          `json:"base_path"`
 	Managed    bool            `json:"managed"`
 	Declared   *DeclaredPack   `json:"declared"`
+	RequiredBy []pack.Ref      `json:"required_by,omitempty"` // locked packs whose pack.yaml names it
 	Locked     *LockedPack     `json:"locked"`
 	Installed  *InstalledPack  `json:"installed"`
 	Registered *RegisteredPack `json:"registered"`
@@ -53,6 +54,7 @@ type LockedPack struct {
 	Tree    pack.TreeHash `json:"tree,omitempty"`
 	Source  string        `json:"source"`
 	Title   string        `json:"title,omitempty"`
+	Direct  bool          `json:"direct"` // declared, not only required by another pack
 }
 
 // InstalledPack is a pack on disk.
@@ -124,8 +126,11 @@ func (s *Status) collect(ctx context.Context, p *Planned) {
 	for _, declared := range p.Config.Packs {
 		row(declared.Ref, declared.BasePath).Declared = &DeclaredPack{Source: declared.Source.String(), Selector: declared.Selector.String()}
 	}
+	requiredBy := p.Lock.RequiredBy()
 	for ref, e := range p.Lock.Packs {
-		row(ref, pack.DefaultBasePath).Locked = &LockedPack{Version: e.Version, Ref: e.Ref, Commit: e.Commit, Tree: e.Tree, Source: e.Source, Title: e.Title}
+		r := row(ref, pack.DefaultBasePath)
+		r.Locked = &LockedPack{Version: e.Version, Ref: e.Ref, Commit: e.Commit, Tree: e.Tree, Source: e.Source, Title: e.Title, Direct: e.Direct}
+		r.RequiredBy = requiredBy[ref]
 	}
 	for ref, recorded := range p.Record.Packs {
 		r := row(ref, recorded.BasePath)
@@ -158,12 +163,13 @@ func (s *Status) collect(ctx context.Context, p *Planned) {
 
 // word sums a pack up: the first thing that an operator should know about it.
 func (r *PackStatus) word(recorded state.Pack) string {
+	wanted := r.Declared != nil || r.Locked != nil && !r.Locked.Direct
 	switch {
-	case !r.Managed && r.Declared == nil && r.Installed != nil:
+	case !r.Managed && !wanted && r.Installed != nil:
 		return "unmanaged"
-	case !r.Managed && r.Declared == nil:
+	case !r.Managed && !wanted:
 		return "locked-only"
-	case r.Declared == nil:
+	case !wanted:
 		return "undeclared"
 	case !r.Managed && r.Installed != nil:
 		return "in-the-way"

@@ -105,6 +105,7 @@ func (r *resolver) round(ctx context.Context, groups []group, before map[pack.Re
 	workers.SetLimit(parallel(r.req.Parallel))
 	for i, g := range groups {
 		if now, has := before[g.ref]; has && stays(g, now) {
+			now.declaration = *g.declaration() // who requires it may have changed
 			outcomes[i] = now
 			continue
 		}

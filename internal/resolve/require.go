@@ -92,10 +92,13 @@ func (g group) reason() string {
 }
 
 // declaration puts the group in the words of a declaration, so that an indirect
-// pack is chosen as a declared one is.
+// pack is chosen as a declared one is. How its virtualenv is built, and whether it
+// has one, the declared packs say that lead to it: it has no block of its own.
 func (g group) declaration() *config.Pack {
-	p := &config.Pack{
-		Ref: g.ref, Selector: g.selector(), BasePath: pack.DefaultBasePath, Virtualenv: true, Range: g.needs[0].root.Range,
+	root := g.needs[0].root
+	p := &config.Pack{Ref: g.ref, Selector: g.selector(), BasePath: pack.DefaultBasePath, Python: root.Python, Range: root.Range}
+	for _, q := range g.needs {
+		p.Virtualenv = p.Virtualenv || q.root.Virtualenv
 	}
 	if src, _ := g.source(); src.URL != "" {
 		p.Source, p.SourceText = src, src.URL

@@ -47,7 +47,7 @@ func Status(w io.Writer, s *reconcile.Status, style Style) error {
 			continue
 		}
 		rows = append(rows, []string{
-			name(pk), pk.State, declaredCell(pk.Declared), lockedCell(pk.Locked), installedCell(pk.Installed), registeredCell(pk.Registered), dash(pk.Config),
+			name(pk), pk.State, declaredCell(pk), lockedCell(pk.Locked), installedCell(pk.Installed), registeredCell(pk.Registered), dash(pk.Config),
 		})
 	}
 	p.printf("\n")
@@ -73,11 +73,24 @@ func dash(text string) string {
 	return text
 }
 
-func declaredCell(d *reconcile.DeclaredPack) string {
-	if d == nil {
-		return "-"
+func declaredCell(p reconcile.PackStatus) string {
+	switch {
+	case p.Declared != nil:
+		return p.Declared.Selector
+	case len(p.RequiredBy) > 0:
+		return "required by " + refList(p.RequiredBy)
+	case p.Locked != nil && !p.Locked.Direct:
+		return "required"
 	}
-	return d.Selector
+	return "-"
+}
+
+func refList(refs []pack.Ref) string {
+	var names []string
+	for _, ref := range refs {
+		names = append(names, string(ref))
+	}
+	return strings.Join(names, ", ")
 }
 
 func lockedCell(l *reconcile.LockedPack) string {
@@ -168,6 +181,7 @@ func Show(w io.Writer, s *reconcile.PackStatus, style Style) error {
 	} else {
 		field("declared", "no")
 	}
+	field("required by", refList(s.RequiredBy))
 	if l := s.Locked; l != nil {
 		field("locked", strings.TrimSpace(l.Version+"  "+l.Ref+"  "+string(l.Commit)))
 		field("", l.Source)
