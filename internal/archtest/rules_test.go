@@ -34,6 +34,7 @@ var layers = []string{
 
 	// Decide.
 	"internal/resolve",
+	"internal/review",
 	"internal/plan",
 
 	// Do.
@@ -69,7 +70,7 @@ var testSupport = []string{
 
 // pure lists the packages that decide without looking: the same values in give
 // the same values out.
-var pure = []string{"internal/pack", "internal/diag", "internal/plan"}
+var pure = []string{"internal/pack", "internal/diag", "internal/review", "internal/plan"}
 
 // impure lists what a pure package may not import.
 var impure = []string{"os", "os/exec", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "log"}

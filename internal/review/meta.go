@@ -1,0 +1,89 @@
+package review
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/packsync/packsync/internal/content"
+	"github.com/packsync/packsync/internal/pack"
+)
+
+func (c *comparison) config(before, after *content.ConfigSchema) {
+	var was, is []content.Parameter
+	if before != nil {
+		was = before.Attributes
+	}
+	if after != nil {
+		is = after.Attributes
+	}
+	c.parameters(owner{
+		kind: "config", file: content.ConfigSchemaFile, before: content.ConfigSchemaFile, prefix: configPrefix, giver: "the pack's config",
+	}, was, is)
+}
+
+func (c *comparison) meta(before, after content.Meta) {
+	for _, part := range []struct{ id, was, is, what string }{
+		{StackStormVersion, before.StackStormVersion, after.StackStormVersion, "the StackStorm version that it wants"},
+		{PythonVersions, listText(before.PythonVersions), listText(after.PythonVersions), "the Python versions that it runs on"},
+		{Dependencies, listText(before.Dependencies), listText(after.Dependencies), "the packs that it depends on"},
+	} {
+		if part.was != part.is {
+			c.add(Change{
+				ID: part.id, Grade: pack.Caution, At: content.Place{File: content.MetaFile},
+				Message: fmt.Sprintf("%s: %s instead of %s", part.what, cmp.Or(part.is, "none named"), cmp.Or(part.was, "none named")),
+			})
+		}
+	}
+}
+
+func listText(list []string) string { return strings.Join(sorted(list), ", ") }
+
+// requirements compares what pip is to install, by the names of the packages.
+func (c *comparison) requirements(before, after []string) {
+	var parts []string
+	pairs(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(after)), func(line *string) string { return packageName(*line) }, func(_ string, was, is *string) {
+		switch {
+		case was == nil:
+			parts = append(parts, "+"+*is)
+		case is == nil:
+			parts = append(parts, "-"+*was)
+		case *was != *is:
+			parts = append(parts, *was+" → "+*is)
+		}
+	})
+	if len(parts) > 0 {
+		c.add(Change{
+			ID: Requirements, Grade: pack.Caution, At: content.Place{File: content.RequirementsFile},
+			Message: "its Python packages change: " + strings.Join(parts, ", "),
+		})
+	}
+}
+
+// packageName is the name that a line of requirements.txt begins with, as pip
+// compares names; the whole line for an option or an address.
+func packageName(line string) string {
+	if strings.HasPrefix(line, "-") || strings.Contains(line, "://") {
+		return line
+	}
+	name := line
+	if i := strings.IndexAny(line, " =<>!~;[@"); i > 0 {
+		name = line[:i]
+	}
+	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+}
+
+// fields splits a mapping into its parts; anything else has none.
+func fields(v content.Value) map[string]content.Value {
+	var mapping map[string]json.RawMessage
+	if v == "" || json.Unmarshal([]byte(v), &mapping) != nil {
+		return nil
+	}
+	out := make(map[string]content.Value, len(mapping))
+	for key, value := range mapping {
+		out[key] = content.Value(value)
+	}
+	return out
+}
