@@ -25,7 +25,8 @@ type Config struct {
 	Network     Network
 	Rewrites    pack.Rewrites
 	Credentials []Credential
-	Packs       []Pack // sorted by ref
+	Packs       []Pack       // sorted by ref
+	AutoApprove *AutoApprove // nil: there is no such block
 	Inputs      []Input
 }
 

@@ -107,6 +107,9 @@ func dump(c *Config) string {
 			}
 		}
 	}
+	if a := c.AutoApprove; a != nil {
+		line("auto_approve %v, %d removals", a.Actions, a.MaxRemovals)
+	}
 	for _, i := range c.Inputs {
 		line("input %s", i.Path)
 	}

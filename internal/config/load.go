@@ -139,6 +139,7 @@ func (l *loader) load() (*Config, map[string]*hcl.File, diag.List) {
 	l.resolveVariables(given)
 	l.resolveLocals()
 	l.decodeIdentity()
+	l.decodeAutoApprove()
 	l.decodeHost()
 	l.decodeNetwork()
 	l.decodeRewrites()

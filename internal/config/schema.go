@@ -19,9 +19,10 @@ func declaration() *blockType {
 		attrs: []string{"url", "api_key", "token", "ca_file", "command", "config_file"},
 	}
 	return &blockType{
-		later: []string{"accept", "auto_approve"},
+		later: []string{"accept"},
 		blocks: map[string]*blockType{
-			"packsync": {example: "packsync {", attrs: []string{"required_version", "name"}},
+			"auto_approve": {example: "auto_approve {", attrs: []string{"actions", "max_removals"}, later: []string{"fail_on"}},
+			"packsync":     {example: "packsync {", attrs: []string{"required_version", "name"}},
 			"variable": {
 				labels: []string{"name"}, example: `variable "jira_password" {`,
 				attrs: []string{"type", "default", "description", "sensitive", "file"},

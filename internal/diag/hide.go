@@ -17,12 +17,13 @@ const hidden = "(hidden)"
 // (design.md 3). It is a list of what may be seen, so that a misspelt "config" or
 // an unknown block shows nothing.
 var shownArguments = map[string][]string{
-	"packsync":   {"required_version", "name"},
-	"variable":   {"type", "description", "sensitive", "file", "default"}, // default: see hideDefaults
-	"stackstorm": {"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift"},
-	"base_path":  {"path"},
-	"index":      {"url"},
-	"network":    {"http_proxy", "https_proxy", "no_proxy", "ca_file"},
+	"packsync":     {"required_version", "name"},
+	"variable":     {"type", "description", "sensitive", "file", "default"}, // default: see hideDefaults
+	"stackstorm":   {"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift"},
+	"auto_approve": {"actions", "max_removals", "fail_on"},
+	"base_path":    {"path"},
+	"index":        {"url"},
+	"network":      {"http_proxy", "https_proxy", "no_proxy", "ca_file"},
 	"pack": {
 		"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config_file",
 		"virtualenv", "replace", "on_drift", "depends_on", "for_each", "ref",

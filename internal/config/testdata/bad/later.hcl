@@ -3,7 +3,8 @@
 accept "x" { # ERROR: Not available in this version
 }
 
-auto_approve { # ERROR: Not available in this version
+auto_approve {
+  fail_on = "breaking" # ERROR: Not available in this version
 }
 
 variable "a" {

@@ -8,6 +8,11 @@ packsync {
   name             = "acme-${var.stage}"
 }
 
+auto_approve {
+  actions      = ["install", "update", "configure", "remove"]
+  max_removals = 2
+}
+
 variable "stage" {
   type        = string
   default     = "test"
