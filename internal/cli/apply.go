@@ -66,12 +66,17 @@ func (a *app) apply(ctx context.Context, o applyOptions) (outcome, error) {
 	if err := o.load(a, &opts); err != nil {
 		return outcome{}, err
 	}
+	return a.carryOut(ctx, opts, o.autoApprove, o.detailedExit)
+}
+
+// carryOut plans, asks, and carries the plan out.
+func (a *app) carryOut(ctx context.Context, opts reconcile.Options, autoApprove, detailedExit bool) (outcome, error) {
 	cb, done := a.watching()
 	defer done()
 	var printed error
 	cb.Planned = func(p *reconcile.Planned) { printed = a.showPlan(p) }
 	cb.Confirm = func(p *reconcile.Planned) (bool, error) {
-		if o.autoApprove || opts.Saved != nil || printed != nil {
+		if autoApprove || opts.Saved != nil || printed != nil {
 			return printed == nil, printed
 		}
 		return a.confirm(p)
@@ -86,7 +91,7 @@ func (a *app) apply(ctx context.Context, o applyOptions) (outcome, error) {
 	case err != nil:
 	case applied.Declined:
 		return result, errors.New("not applied: the answer was not yes; nothing was changed")
-	case o.detailedExit && applied.Changed():
+	case detailedExit && applied.Changed():
 		result.exit = ExitChanges
 	}
 	return result, err

@@ -182,3 +182,11 @@ func (p *Planned) kept(ref pack.Ref, kinds ...string) ([]string, error) {
 	slices.SortFunc(out, func(a, b string) int { return strings.Compare(filepath.Base(b), filepath.Base(a)) })
 	return out, nil
 }
+
+// holdsOn reports whether the lock still pins what a pack was rolled back from.
+// Of a plain directory the lock says nothing: then the hold counts until the next
+// plan has looked.
+func (p *Planned) holdsOn(ref pack.Ref, hold *state.Hold) bool {
+	entry := p.Lock.Packs[ref]
+	return hold.Commit == "" && entry.Commit == "" || hold.Commit == entry.Commit && hold.Tree == entry.Tree
+}

@@ -45,29 +45,37 @@ func (w *world) desireBack(ctx context.Context, p *Planned) error {
 	for _, c := range w.cfg.Packs {
 		declared[c.Ref] = c
 	}
+	var undeclared []string
 	for _, ref := range slices.Sorted(maps.Keys(targets)) {
+		_, isDeclared := declared[ref]
+		if entry, locked := lock.Packs[ref]; !isDeclared && (!locked || entry.Direct) { // no other pack needs it either
+			undeclared = append(undeclared, string(ref))
+			continue
+		}
 		if err := w.desireGeneration(ctx, p, ref, declared, targets[ref]); err != nil {
 			return err
 		}
+	}
+	switch {
+	case len(undeclared) == 0:
+	case w.opts.Rollback.Pack != "":
+		return fmt.Errorf("%s is no longer declared: the next apply removes it. Declare it again first, then roll it back", w.opts.Rollback.Pack)
+	default:
+		p.Notes = append(p.Notes, "not declared any more, and left alone: "+strings.Join(undeclared, ", "))
 	}
 	return nil
 }
 
 func (w *world) desireGeneration(ctx context.Context, p *Planned, ref pack.Ref, declared map[pack.Ref]config.Pack, g state.Generation) error {
 	recorded := p.Record.Packs[ref]
-	entry, locked := p.Lock.Packs[ref]
 	c, isDeclared := declared[ref]
-	switch {
-	case isDeclared:
-	case !locked:
-		return fmt.Errorf("%s is no longer declared: the next apply removes it. Declare it again first, then roll it back", ref)
-	default:
+	if !isDeclared {
 		c = config.Pack{Ref: ref, Virtualenv: recorded.Venv != nil}
 	}
 	if !slices.ContainsFunc(w.cfg.BasePaths, func(b config.BasePath) bool { return p.baseName(g) == b.Name }) {
 		return fmt.Errorf("%s lay in %s then, and that is no declared base path any more: declare it again first", ref, g.Path)
 	}
-	hold, err := w.holdOn(ctx, c, entry, recorded)
+	hold, err := w.holdOn(ctx, c, p.Lock.Packs[ref], recorded)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type PackStatus struct {
 	Installed  *InstalledPack  `json:"installed"`
 	Registered *RegisteredPack `json:"registered"`
 	Config     string          `json:"config,omitempty"` // owned, edited, missing, or not owned
-	State      string          `json:"state"`            // one word: ok, not-installed, outdated, edited, missing, pending, unmanaged, undeclared
+	State      string          `json:"state"`            // one word: ok, not-installed, outdated, held, edited, missing, pending, unmanaged, undeclared
 }
 
 // DeclaredPack is what packs.hcl says about a pack.
@@ -62,6 +62,7 @@ type InstalledPack struct {
 	Path    string      `json:"path"`
 	Version string      `json:"version,omitempty"`
 	Commit  pack.Commit `json:"commit,omitempty"` // as recorded; "" for unmanaged packs
+	Held    bool        `json:"held"` // a rollback keeps it here, against the lock
 	Edited  bool        `json:"edited"`
 	Edits   []string    `json:"edits,omitempty"`
 }
@@ -148,6 +149,7 @@ func (s *Status) collect(ctx context.Context, p *Planned) {
 		r.Installed = &InstalledPack{Path: seen.Dir, Version: seen.Version}
 		if managed {
 			r.Installed.Commit = recorded.Commit
+			r.Installed.Held = recorded.Hold != nil && r.Locked != nil && p.holdsOn(addr.Ref, recorded.Hold)
 			if r.Installed.Edited = seen.Link || seen.Content != recorded.Content; r.Installed.Edited && !seen.Link {
 				r.Installed.Edits = p.edits(ctx, addr.Ref, recorded, seen)
 			}
@@ -179,6 +181,8 @@ func (r *PackStatus) word(recorded state.Pack) string {
 		return "missing"
 	case r.Installed.Edited || r.Config == "edited" || r.Config == "missing":
 		return "edited"
+	case r.Installed.Held:
+		return "held"
 	case r.Locked == nil || r.Locked.Commit != recorded.Commit || r.Locked.Tree != "" && r.Locked.Tree != recorded.Tree:
 		return "outdated"
 	case r.Registered != nil && (len(r.Registered.Pending) > 0 || !r.Registered.Told):
