@@ -27,6 +27,7 @@ type Config struct {
 	Credentials []Credential
 	Packs       []Pack       // sorted by ref
 	AutoApprove *AutoApprove // nil: there is no such block
+	Accepts     []Accept     // in the order declared
 	Inputs      []Input
 }
 

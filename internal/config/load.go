@@ -145,6 +145,7 @@ func (l *loader) load() (*Config, map[string]*hcl.File, diag.List) {
 	l.decodeRewrites()
 	l.decodeCredentials()
 	l.decodePacks()
+	l.decodeAccepts()
 	l.checkDirectories()
 	return l.finish()
 }

@@ -19,8 +19,11 @@ func declaration() *blockType {
 		attrs: []string{"url", "api_key", "token", "ca_file", "command", "config_file"},
 	}
 	return &blockType{
-		later: []string{"accept"},
 		blocks: map[string]*blockType{
+			"accept": {
+				labels: []string{"id"}, example: `accept "PS-ACTION-REMOVED" {`,
+				attrs: []string{"pack", "resource", "reason", "until"}, required: []string{"pack", "reason"},
+			},
 			"auto_approve": {example: "auto_approve {", attrs: []string{"actions", "max_removals"}, later: []string{"fail_on"}},
 			"packsync":     {example: "packsync {", attrs: []string{"required_version", "name"}},
 			"variable": {

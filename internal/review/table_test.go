@@ -212,7 +212,9 @@ func readLine(t *testing.T, inv *content.Inventory, line string) {
 	}
 }
 
-func place(dir, name string) content.Place { return content.Place{File: dir + "/" + name + ".yaml", Line: 1} }
+func place(dir, name string) content.Place {
+	return content.Place{File: dir + "/" + name + ".yaml", Line: 1}
+}
 
 // reader takes a line apart, word by word.
 type reader struct {

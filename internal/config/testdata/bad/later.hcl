@@ -1,8 +1,5 @@
 # Everything of the design that this version lacks is named, never ignored.
 
-accept "x" { # ERROR: Not available in this version
-}
-
 auto_approve {
   fail_on = "breaking" # ERROR: Not available in this version
 }
