@@ -68,7 +68,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newHistory(a), newRollback(a), newRelease(a), newState(a),
 		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newPlan(a), newApply(a), newDestroy(a),
-		newStatus(a), newVendor(a), newList(a), newShow(a), newVersion(a),
+		newStatus(a), newVendor(a), newCache(a), newList(a), newShow(a), newVersion(a),
 	)
 	return root
 }

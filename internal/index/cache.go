@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -22,6 +23,9 @@ type document struct {
 	fetched  time.Time
 	body     []byte
 }
+
+// CachePattern is what the documents in a cache directory match, for fs.Glob.
+const CachePattern = "index/*.json"
 
 // cacheHeader is the first line of a cached document; the body follows as it
 // came. The sum tells a whole file from a damaged one.
@@ -80,7 +84,13 @@ func decode(path, address string, data []byte) (*document, error) {
 
 // writeCache remembers a document unless the cache has just that.
 func (o Options) writeCache(address string, cached, fresh *document) error {
-	if o.CacheDir == "" || o.Disk == nil || cached == fresh {
+	if o.CacheDir == "" || o.Disk == nil {
+		return nil
+	}
+	if cached == fresh {
+		// The modification time tells `cache clean` the last use; the document may
+		// as well come from a bundle.
+		_ = os.Chtimes(o.cachePath(address), time.Time{}, o.clock().Now())
 		return nil
 	}
 	data, err := encode(address, fresh)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/vendored"
@@ -29,6 +30,18 @@ type packCache struct {
 func PackName(commit pack.Commit) string {
 	return "packs/" + string(commit[:2]) + "/" + string(commit) + ".pack"
 }
+
+// What lies in a cache directory, as patterns for fs.Glob: packfiles, and those
+// that are being written.
+const (
+	CachePattern     = "packs/[0-9a-f][0-9a-f]/*.pack"
+	CacheTempPattern = "packs/[0-9a-f][0-9a-f]/" + tempPrefix + "*"
+)
+
+const tempPrefix = ".new-"
+
+// renewed is how precisely the last use of a cached file is kept.
+const renewed = time.Hour
 
 func (c packCache) path(commit pack.Commit) string {
 	return filepath.Join(c.dir, filepath.FromSlash(PackName(commit)))
@@ -66,6 +79,11 @@ func (c packCache) read(commit pack.Commit, limit int64) ([]byte, error) {
 	if body := len(data) - sha1.Size; body < 0 || sha1.Sum(data[:body]) != [sha1.Size]byte(data[body:]) {
 		return nil, fmt.Errorf("read cache: %s is not as it was written", name)
 	}
+	if time.Since(info.ModTime()) > renewed {
+		// The modification time tells `cache clean` the last use. Where it cannot be
+		// set, the cache belongs to somebody else, who cleans it.
+		_ = os.Chtimes(name, time.Time{}, time.Now())
+	}
 	return data, nil
 }
 
@@ -79,7 +97,7 @@ func (c packCache) write(commit pack.Commit, data io.WriterTo) (err error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("write cache: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
+	f, err := os.CreateTemp(filepath.Dir(name), tempPrefix+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write cache: %w", err)
 	}
