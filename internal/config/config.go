@@ -45,6 +45,7 @@ type Host struct {
 	Mode           FileMode
 	Keep           int    // displaced generations that are kept of each pack: 1 to 100, default 2
 	Python         string // absolute interpreter for virtualenvs; "" for StackStorm's, else python3
+	Version        string // of StackStorm, X.Y.Z, as declared; "" lets it be looked up on the host
 	Registration   Registration
 }
 
@@ -93,6 +94,9 @@ type BasePath struct {
 type Index struct {
 	Name string
 	URL  string // https, file, or http to a loopback address
+	// Optional lets the indexes after it answer while it cannot be read, although
+	// it might name another repository: for a mirror that is asked first.
+	Optional bool
 }
 
 // Network is the network block. Empty fields default to the environment.

@@ -74,14 +74,14 @@ func dump(c *Config) string {
 	line("name %q, dir %s", c.Name, c.Dir)
 	h := c.Host
 	line("host root %s, packs %s, configs %s, virtualenvs %s, overrides %s", h.Root, h.PacksDir, h.ConfigsDir, h.VirtualenvsDir, h.OverridesDir)
-	line("host group %q, config %q:%q, on_drift %q, python %q", h.Group, h.ConfigUser, h.ConfigGroup, h.OnDrift, h.Python)
+	line("host group %q, config %q:%q, on_drift %q, python %q, version %q", h.Group, h.ConfigUser, h.ConfigGroup, h.OnDrift, h.Python, h.Version)
 	r := h.Registration
 	line("registration %s, url %q, api_key %s, token %s, ca %q, command %q, conf %q, declared %t", r.Kind, r.URL, reveal(r.APIKey), reveal(r.Token), r.CAFile, r.Command, r.ConfigFile, r.Declared)
 	for _, p := range c.BasePaths {
 		line("base path %s: %s", p.Name, p.Path)
 	}
 	for _, i := range c.Indexes {
-		line("index %s: %s", i.Name, i.URL)
+		line("index %s: %s, optional %t", i.Name, i.URL, i.Optional)
 	}
 	n := c.Network
 	line("network http %s, https %s, no %q, ca %q", reveal(n.HTTPProxy), reveal(n.HTTPSProxy), n.NoProxy, n.CAFile)

@@ -27,7 +27,8 @@ func (l *loader) decodeHost() {
 		b = block{l: l, body: &hclsyntax.Body{}, scope: l.scope, what: "stackstorm block"}
 	}
 	h := &l.cfg.Host
-	h.Root = b.pathOr("root", defaultRoot)
+	l.conf = b.readST2Conf()
+	h.Root = b.pathOr("root", l.conf.rootOr(defaultRoot))
 	below := func(name string) string {
 		if h.Root == "" {
 			return ""
@@ -38,13 +39,14 @@ func (l *loader) decodeHost() {
 	h.ConfigsDir = b.pathOr("configs_dir", below("configs"))
 	h.VirtualenvsDir = b.pathOr("virtualenvs_dir", below("virtualenvs"))
 	h.OverridesDir = b.pathOr("overrides_dir", below("overrides"))
-	h.Group = b.textOr("group", defaultGroup)
+	h.Group = b.textOr("group", l.conf.groupOr(defaultGroup))
 	h.ConfigUser = b.textOr("config_user", defaultConfigUser)
 	h.ConfigGroup = b.textOr("config_group", defaultConfigGroup)
 	h.OnDrift = b.onDrift()
 	h.Mode = b.mode()
 	h.Keep = b.keep()
 	h.Python, _ = b.path("python")
+	h.Version = b.stackstormVersion()
 	h.Registration = Registration{Kind: RegisterNone}
 	l.cfg.BasePaths = []BasePath{{Name: pack.DefaultBasePath, Path: h.PacksDir}}
 	for _, stackstorm := range l.blocks["stackstorm"] {
@@ -55,6 +57,7 @@ func (l *loader) decodeHost() {
 		}
 	}
 	l.decodeBasePaths()
+	l.addST2BasePaths()
 }
 
 // pathOr is path with a value for an argument that is absent; one that is present
@@ -198,6 +201,16 @@ func (l *loader) checkDirectories() {
 			}
 		}
 	}
+}
+
+// hostNames tells whether the stackstorm block has an argument.
+func (l *loader) hostNames(argument string) bool {
+	for _, b := range l.blocks["stackstorm"] {
+		if b.Body.Attributes[argument] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // hostPlace is where a path of the stackstorm block comes from.

@@ -108,6 +108,7 @@ type loader struct {
 	scope  scope
 
 	cfg    Config
+	conf   st2Conf
 	places map[string]diag.Range // where what must be unique was declared first
 	groups map[string][]int      // depends_on names: indexes into cfg.Packs
 }

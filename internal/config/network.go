@@ -29,8 +29,9 @@ func (l *loader) decodeNetwork() {
 			l.error(inner.Body.Attributes["url"].Expr.Range(), "Invalid URL", "The url of index %q %s.", name, problem)
 			continue
 		}
-		l.cfg.Indexes = append(l.cfg.Indexes, Index{Name: name, URL: text})
+		l.cfg.Indexes = append(l.cfg.Indexes, Index{Name: name, URL: text, Optional: b.flag("optional", false)})
 	}
+	l.addST2Indexes()
 }
 
 // proxy reads a proxy, which may carry a user and a password.

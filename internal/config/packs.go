@@ -222,7 +222,11 @@ func (b block) decodeBasePath(p *Pack) {
 	for _, inner := range b.l.blocks["base_path"] {
 		names = append(names, inner.Labels[0])
 	}
-	if !slices.Contains(names, name) {
+	for _, known := range b.l.cfg.BasePaths { // those of st2.conf too
+		names = append(names, known.Name)
+	}
+	unread := b.l.hostNames("conf") && !b.l.conf.read // partial mode: the host knows
+	if !slices.Contains(names, name) && !unread {
 		hint := didYouMean(name, names)
 		if hint == "" {
 			hint = " Declare it:\n\n    base_path " + quoted(name) + " { path = \"/…\" }"

@@ -34,14 +34,14 @@ func declaration() *blockType {
 			"locals": {example: "locals {"},
 			"stackstorm": {
 				example: "stackstorm {",
-				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python", "mode", "keep"},
-				later:   []string{"new_content", "conf", "version"},
+				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python", "conf", "version", "mode", "keep"},
+				later:   []string{"new_content"},
 				blocks:  map[string]*blockType{"registration": registration},
 			},
 			"base_path": {labels: []string{"name"}, example: `base_path "team" {`, attrs: []string{"path"}, required: []string{"path"}},
 			"index": {
 				labels: []string{"name"}, example: `index "exchange" {`,
-				attrs: []string{"url"}, required: []string{"url"}, later: []string{"optional"},
+				attrs: []string{"url", "optional"}, required: []string{"url"},
 			},
 			"network": {example: "network {", attrs: []string{"http_proxy", "https_proxy", "no_proxy", "ca_file"}},
 			"rewrite": {labels: []string{"prefix"}, example: `rewrite "https://github.com/" {`, attrs: []string{"to"}, required: []string{"to"}},

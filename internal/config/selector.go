@@ -19,7 +19,7 @@ func (b block) decodeSource(p *Pack) {
 		if b.given("subdir") {
 			b.l.error(b.body.Attributes["subdir"].NameRange, "Conflicting arguments", "subdir needs a source. For a pack without one, the index says where it lies.")
 		}
-		if len(b.l.blocks["index"]) == 0 && p.Ref != "" {
+		if len(b.l.blocks["index"]) == 0 && !b.l.hostNames("conf") && p.Ref != "" {
 			b.l.error(p.Range, "No index declared", "The pack %q has no source, so it is looked up in the indexes, but none is declared. Give it a source, or declare the index of the StackStorm Exchange:\n\n    index \"exchange\" { url = \"https://index.stackstorm.org/v1/index.json\" }", string(p.Ref))
 		}
 		return

@@ -17,14 +17,7 @@ variable "c" {
 }
 
 stackstorm {
-  new_content = "disabled"          # ERROR: Not available in this version
-  conf        = "/etc/st2/st2.conf" # ERROR: Not available in this version
-  version     = "3.8"               # ERROR: Not available in this version
-}
-
-index "acme" {
-  url      = "https://packs.example.com/index.json"
-  optional = true # ERROR: Not available in this version
+  new_content = "disabled" # ERROR: Not available in this version
 }
 
 pack "aws" {
