@@ -288,7 +288,9 @@ func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack,
 	}
 	report.Notes = append(report.Notes, outcome.Left...)
 	result.Registered = c.Do.Register
-	entry.Registered = state.Registered{Digest: plan.RegistrationDigest(c.After.Tree, c.After.Config)}
+	entry.Registered = state.Registered{
+		Digest: plan.RegistrationDigest(c.After.Tree, c.After.Config), Config: c.After.ForeignConfig, Overrides: c.After.Overrides,
+	}
 	return entry, nil
 }
 

@@ -86,9 +86,14 @@ func decide(in Input, want Want, p *Plan) Change {
 		c.environ(want, recorded, seen, managed, p)
 	}
 	c.configure(want, recorded, seen, p)
+	if after.Overrides = seen.Overrides; after.Config == "" {
+		after.ForeignConfig = seen.Config
+	}
 	c.register(in, want, recorded, seen)
 	if c.Action == NoOp {
 		c.Before, c.After = nil, nil
+	} else {
+		c.reviewed(in)
 	}
 	if c.Findings == nil {
 		c.Findings = []pack.Finding{}
@@ -340,12 +345,30 @@ func (c *Change) register(in Input, want Want, recorded Recorded, seen Seen) {
 	case recorded.Registered != due && c.Action != NoOp && c.Action != Repair:
 		types = []string{"all"}
 	}
+	if managed := c.Before != nil && recorded.Registered != ""; managed {
+		types = append(types, c.besides(recorded, seen)...)
+	}
 	slices.Sort(types)
 	types = slices.Compact(types)
 	if slices.Contains(types, "all") {
 		types = []string{"all"}
 	}
 	c.Do.Register = types
+}
+
+// besides finds what others wrote and StackStorm has not read yet. A config file
+// that is gone says nothing to it: it keeps the values until the pack goes.
+func (c *Change) besides(recorded Recorded, seen Seen) (types []string) {
+	handedBack := c.Do.Release && seen.Config == recorded.Side.Config
+	if c.After.ForeignConfig != "" && c.After.ForeignConfig != recorded.Side.ForeignConfig && !handedBack {
+		c.becomes(Register, "its config file, which packsync does not own, is not the one that StackStorm was told about")
+		types = append(types, "configs")
+	}
+	if seen.Overrides != recorded.Side.Overrides {
+		c.becomes(Register, "its overrides are not those that StackStorm was told about")
+		types = append(types, "all")
+	}
+	return types
 }
 
 // leave handles a recorded pack that is no longer declared.
@@ -363,6 +386,7 @@ func leave(in Input, ref pack.Ref) Change {
 		return c
 	}
 	c.Action = Remove
+	c.reviewed(in)
 	c.Do.TakeAway, c.Do.Unregister = before.Path, in.Registration
 	if before.Venv != "" {
 		c.Do.TakeVenv = seen.Venv

@@ -19,6 +19,9 @@ type Input struct {
 	Findings     []pack.Finding
 	Parts        map[string]string // digests of the inputs, by name
 
+	Reviewed map[pack.Ref][]pack.Finding // what changes in the content of packs, and whom that hits
+	FailOn   pack.Grade                  // the least harmful grade that blocks; "" for none
+
 	AllowRemovals int // the exact number of removals that was allowed; -1: none given
 	Destroy       bool
 	Only          bool // Packs are the only ones that are looked at: others are not removed
@@ -61,7 +64,7 @@ type Want struct {
 
 // Recorded is what packsync last applied for one pack.
 type Recorded struct {
-	Side       Side // Config is the digest of the owned config, "" if none is owned
+	Side       Side // Config is the digest of the owned config, "" if none is owned; ForeignConfig and Overrides are what StackStorm was told
 	DependsOn  []pack.Ref
 	Registered string   // digest of what StackStorm was told
 	Pending    []string // what it still has to be told
@@ -78,8 +81,11 @@ type Seen struct {
 	OddMode []string // paths whose mode or owner does not fit
 	Config  string   // digest of the config file on disk, "" if there is none
 	Venv    string   // path of the virtualenv that is there, "" if there is none
-	BadVenv string   // why that virtualenv cannot work; "" if it can
-	Edits   []string // what differs from the record, file by file: "changed actions/a.yaml"
+	// Overrides is the digest of the override files that count for the pack, "" if
+	// there are none.
+	Overrides string
+	BadVenv   string   // why that virtualenv cannot work; "" if it can
+	Edits     []string // what differs from the record, file by file: "changed actions/a.yaml"
 	// Reinstalled tells that the directory is, whole, what StackStorm's own install
 	// put there, and which commit: "installed again by hand (…)". "" if it is not.
 	Reinstalled string

@@ -106,6 +106,11 @@ type Side struct {
 	Modes    string        `json:"modes,omitempty"`    // mode profile (package installed); "" if none fits
 	Unpinned bool          `json:"unpinned,omitempty"` // a plain directory
 	Hold     Hold          `json:"hold,omitzero"`      // a rollback keeps the pack here
+	// ForeignConfig is the digest of the config file where packsync does not own it,
+	// and Overrides that of StackStorm's override files for the pack: what others
+	// write and StackStorm reads when it registers. "" if there is none.
+	ForeignConfig string `json:"foreign_config,omitempty"`
+	Overrides     string `json:"overrides,omitempty"`
 }
 
 // Hold names the pin that a pack was rolled back from. The zero Hold is none.

@@ -119,6 +119,7 @@ func parseLine(in *Input, fields []string) error {
 		f := take(4)
 		side := sideOf(f[1], f[2], f[3])
 		side.Config, side.Venv = options["config"], options["venv"]
+		side.ForeignConfig, side.Overrides = options["told-config"], options["told-overrides"]
 		if side.Modes = PlacedModes; has("odd-modes") {
 			side.Modes = ""
 		}
@@ -133,7 +134,7 @@ func parseLine(in *Input, fields []string) error {
 	case "disk":
 		f := take(3)
 		side := sideOf(f[1], "", f[2])
-		seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: options["config"], Link: has("link"), Modes: PlacedModes}
+		seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: options["config"], Overrides: options["overrides"], Link: has("link"), Modes: PlacedModes}
 		if has("venv") {
 			seen.Venv, seen.BadVenv = "/v/"+string(refOf(f[1])), options["venv"]
 		}
@@ -264,6 +265,9 @@ func after(in Input, p *Plan) Input {
 			side.Config = seen.Config
 		}
 		r := out.Recorded[c.Ref]
+		if len(c.Do.Register) == 0 { // nobody was told anything
+			side.ForeignConfig, side.Overrides = r.Side.ForeignConfig, r.Side.Overrides
+		}
 		r.Side, r.DependsOn = side, out.Packs[i].DependsOn
 		if len(c.Do.Register) > 0 {
 			r.Registered, r.Pending = RegistrationDigest(c.After.Tree, c.After.Config), nil
@@ -318,10 +322,13 @@ func drawInput(t *rapid.T) Input {
 		base := func(what string) string { return rapid.SampledFrom(bases).Draw(t, ref+what) }
 		config := func(what string) string { return rapid.SampledFrom(configs).Draw(t, ref+what) }
 		onDisk := config(" config on disk")
+		overrides := rapid.SampledFrom([]string{"", "o1"}).Draw(t, ref+" overrides on disk")
 		venv := rapid.SampledFrom([]string{"", "/v/" + ref}).Draw(t, ref+" venv on disk")
 		if rapid.Bool().Draw(t, ref+" recorded") {
 			side := sideOf(base(" recorded base")+"/"+ref, "1.0.0", tree(" recorded tree"))
 			side.Config = config(" recorded config")
+			side.ForeignConfig = config(" config that StackStorm was told about")
+			side.Overrides = rapid.SampledFrom([]string{"", "o1", "o2"}).Draw(t, ref+" overrides that it was told about")
 			side.Venv = rapid.SampledFrom([]string{"", "v1"}).Draw(t, ref+" recorded venv")
 			side.Modes = rapid.SampledFrom([]string{"", PlacedModes}).Draw(t, ref+" recorded modes")
 			r := Recorded{Side: side}
@@ -336,7 +343,7 @@ func drawInput(t *rapid.T) Input {
 		for _, b := range bases {
 			if rapid.Bool().Draw(t, ref+" on disk in "+b) {
 				side := sideOf(b+"/"+ref, "", tree(" on disk in "+b))
-				seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: onDisk, Modes: PlacedModes, Venv: venv}
+				seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: onDisk, Modes: PlacedModes, Venv: venv, Overrides: overrides}
 				if rapid.Bool().Draw(t, ref+" odd modes in "+b) {
 					seen.OddMode, seen.Modes = []string{"pack.yaml"}, ""
 				}

@@ -67,6 +67,7 @@ func (p *Planned) recorded(ref pack.Ref, r state.Pack) plan.Recorded {
 		Side: plan.Side{
 			BasePath: base, Path: r.Path, Source: r.Source, Subdir: r.Subdir, Commit: r.Commit, Tree: r.Tree,
 			Content: r.Content, Version: r.Version, Modes: r.Modes, Ref: r.Ref,
+			ForeignConfig: r.Registered.Config, Overrides: r.Registered.Overrides,
 		},
 		DependsOn: r.DependsOn, Registered: r.Registered.Digest, Pending: r.Registered.Pending,
 	}
@@ -89,20 +90,39 @@ func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) (o
 		if !s.Link && s.Content != recorded.Content {
 			out.Edits = p.edits(ctx, addr.Ref, recorded, s)
 		}
-		if len(out.OddMode) == 0 && s.Content == recorded.Content && s.Tree != recorded.Tree && recorded.Modes == plan.PlacedModes {
-			out.OddMode = []string{"executable bits"}
-		}
-		if recorded.Modes == plan.PlacedModes && s.Modes != installed.ModesPacksync && len(out.OddMode) == 0 {
-			out.OddMode = []string{"modes of all files and directories"}
+		p.judgeModes(&out, recorded, s)
+		if !s.Link && (s.Content != recorded.Content || len(out.OddMode) > 0) {
+			out.Reinstalled = p.world.reinstalled(ctx, s)
 		}
 	}
 	if c, ok := p.Observed.Configs[addr.Ref]; ok {
 		out.Config = p.key.HMAC(c.Bytes)
 	}
-	if s.Full {
-		out.Venv, out.BadVenv, err = p.world.venvThere(addr.Ref)
+	if !s.Full {
+		return out, nil
 	}
+	if out.Overrides, err = p.overrides(addr.Ref); err != nil {
+		return out, err
+	}
+	out.Venv, out.BadVenv, err = p.world.venvThere(addr.Ref)
 	return out, err
+}
+
+// judgeModes finds the modes that packsync did not set, in a pack whose modes it
+// set.
+func (p *Planned) judgeModes(out *plan.Seen, recorded state.Pack, s installed.Pack) {
+	profile := installed.ModeProfile(recorded.Modes)
+	if len(out.OddMode) > 0 || profile != installed.ModesPacksync && profile != installed.ModesGroupWritable {
+		return
+	}
+	// In a pack of which every file is executable, both profiles are the same.
+	fits := s.Modes == profile || profile == installed.ModesGroupWritable && s.Modes == installed.ModesST2
+	switch {
+	case !fits:
+		out.OddMode = []string{"modes of all files and directories"}
+	case s.Content == recorded.Content && s.Tree != recorded.Tree:
+		out.OddMode = []string{"executable bits"}
+	}
 }
 
 func (p *Planned) want(d desired) (plan.Want, error) {

@@ -63,8 +63,12 @@ type Venv struct {
 // to be told: registration types ("all", "configs"), or "unload" for a pack
 // whose removal waits for StackStorm.
 type Registered struct {
-	Digest  string   `json:"digest,omitempty"`
-	Pending []string `json:"pending,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	// Config and Overrides are HMACs of what others wrote and StackStorm read then:
+	// a config file that packsync does not own, and the override files.
+	Config    string   `json:"config,omitempty"`
+	Overrides string   `json:"overrides,omitempty"`
+	Pending   []string `json:"pending,omitempty"`
 }
 
 // Hold keeps a pack where a rollback put it, until the pin is no longer the one
