@@ -72,6 +72,7 @@ type world struct {
 	git      *gittest.Server
 	memories map[string]string
 	double   *double
+	proxy    *gittest.Proxy
 }
 
 type worldKey struct{}

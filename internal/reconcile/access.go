@@ -1,10 +1,12 @@
 package reconcile
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/credential"
+	"github.com/packsync/packsync/internal/transport"
 )
 
 // logins is who we are to which host.
@@ -21,14 +23,45 @@ func logins(cfg *config.Config, opts Options) *credential.Set {
 	})
 }
 
+// wayOut is how HTTP leaves this host: as the network block says, else as the
+// environment does.
+func wayOut(cfg *config.Config, opts Options) transport.Options {
+	n := cfg.Network
+	return transport.Options{
+		HTTPProxy: n.HTTPProxy, HTTPSProxy: n.HTTPSProxy, NoProxy: n.NoProxy,
+		CAFile: caFile(cfg, opts), CAFiles: hostCAFiles(cfg, opts.Config.Mode), UserAgent: "packsync/" + opts.Version,
+	}
+}
+
+// caFile names the authorities that are trusted beside the system's: those of the
+// network block, else those that StackStorm's own variable names.
+func caFile(cfg *config.Config, opts Options) string {
+	if cfg.Network.CAFile != "" {
+		return cfg.Network.CAFile
+	}
+	for _, entry := range opts.Config.Environ {
+		if value, ok := strings.CutPrefix(entry, "proxy_ca_bundle_path="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
 // hostCAFiles gives each host the authorities of its blocks. TLS begins before a
 // path is known, so that those of a block for a path count for the whole host.
-func hostCAFiles(credentials []config.Credential) map[string][]string {
+func hostCAFiles(cfg *config.Config, mode config.Mode) map[string][]string {
 	files := map[string][]string{}
-	for _, c := range credentials {
+	for _, c := range cfg.Credentials {
 		if c.CAFile != "" {
 			host, _, _ := strings.Cut(c.Host, "/")
 			files[host] = append(files[host], c.CAFile)
+		}
+	}
+	// The file of the API need not exist where a lock is made.
+	if r := cfg.Host.Registration; r.CAFile != "" && mode == config.Full {
+		if u, err := url.Parse(r.URL); err == nil { // config has judged it
+			host := strings.ToLower(u.Host)
+			files[host] = append(files[host], r.CAFile)
 		}
 	}
 	return files

@@ -26,10 +26,7 @@ import (
 // open makes the edges of one run: nothing is asked or written yet.
 func open(opts Options, cb Callbacks, decl Declaration) (*world, error) {
 	cfg := decl.Config
-	client, err := transport.New(transport.Options{
-		HTTPProxy: cfg.Network.HTTPProxy, HTTPSProxy: cfg.Network.HTTPSProxy, NoProxy: cfg.Network.NoProxy,
-		CAFile: cfg.Network.CAFile, CAFiles: hostCAFiles(cfg.Credentials), UserAgent: "packsync/" + opts.Version,
-	})
+	client, err := transport.New(wayOut(cfg, opts))
 	if err != nil {
 		return nil, err
 	}
@@ -72,18 +69,7 @@ func (w *world) client() (st2.Client, error) {
 	r := w.cfg.Host.Registration
 	switch r.Kind {
 	case config.RegisterAPI:
-		client := w.http
-		if r.CAFile != "" {
-			var err error
-			n := w.cfg.Network
-			client, err = transport.New(transport.Options{
-				HTTPProxy: n.HTTPProxy, HTTPSProxy: n.HTTPSProxy, NoProxy: n.NoProxy, CAFile: r.CAFile, UserAgent: "packsync/" + w.opts.Version,
-			})
-			if err != nil {
-				return nil, err
-			}
-		}
-		return st2.NewAPI(st2.Options{URL: r.URL, APIKey: r.APIKey, Token: r.Token, HTTP: client, Clock: w.opts.Clock}), nil
+		return st2.NewAPI(st2.Options{URL: r.URL, APIKey: r.APIKey, Token: r.Token, HTTP: w.http, Clock: w.opts.Clock}), nil
 	case config.RegisterCommand:
 		return st2.NewCommand(st2.CommandOptions{Argv: r.Command, ConfigFile: r.ConfigFile, Env: w.logins.Environ()}), nil
 	default:

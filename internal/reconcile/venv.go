@@ -25,7 +25,7 @@ func (w *world) builder(want config.Python) *virtualenv.Builder {
 	network := w.cfg.Network
 	b := virtualenv.New(virtualenv.Options{
 		Python: w.cfg.Host.Python, OnlyBinary: want.OnlyBinary, Timeout: want.Timeout, BuildUser: want.BuildUser,
-		HTTPProxy: network.HTTPProxy, HTTPSProxy: network.HTTPSProxy, NoProxy: network.NoProxy, CAFile: network.CAFile,
+		HTTPProxy: network.HTTPProxy, HTTPSProxy: network.HTTPSProxy, NoProxy: network.NoProxy, CAFile: caFile(w.cfg, w.opts),
 		IndexURL: indexURL(w.opts.Config.Environ), Profile: profile, Offline: w.opts.Offline, Disk: w.opts.Disk,
 	})
 	if w.builders == nil {

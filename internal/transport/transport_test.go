@@ -105,11 +105,11 @@ func (p *proxy) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-	here, _, err := http.NewResponseController(w).Hijack()
+	here, early, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
-	go func() { _, _ = io.Copy(there, here); _ = there.Close() }()
+	go func() { _, _ = io.Copy(there, early); _ = there.Close() }() // the server may have read a little already
 	_, _ = io.Copy(here, there)
 	_ = here.Close()
 }
