@@ -87,7 +87,7 @@ var keywords = map[string]func(*schemaChecker, *pyyaml.Node, string){
 var nesting = map[string]string{
 	"items": "schema or list", "additionalItems": "schema or flag", "additionalProperties": "schema or flag", "not": "schema",
 	"definitions": "schemas by name", "properties": "schemas by name", "patternProperties": "schemas by name",
-	"dependencies": "dependencies", "allOf": "list", "anyOf": "list", "oneOf": "list",
+	"dependencies": "dependencies", "allOf": "list", "anyOf": "alternatives", "oneOf": "alternatives",
 }
 
 func (c *schemaChecker) schema(n *pyyaml.Node, path string) {
@@ -102,6 +102,9 @@ func (c *schemaChecker) schema(n *pyyaml.Node, path string) {
 			c.nested(how, p.Value, joinKey(path, key))
 		case key == "format" && path != "":
 			isText(c, p.Value, joinKey(path, key))
+		case key == "format":
+			c.fault(p.Key, key, "%q is not a keyword that StackStorm knows here", key)
+			isText(c, p.Value, key)
 		default:
 			c.fault(p.Key, joinKey(path, key), "%q is not a keyword that StackStorm knows here", key)
 			c.faults[len(c.faults)-1].Later = path != ""
@@ -119,9 +122,11 @@ func (c *schemaChecker) nested(how string, n *pyyaml.Node, path string) {
 	switch {
 	case how == "schemas by name" || how == "dependencies":
 		c.byName(how, n, path)
-	case how == "list" || how == "schema or list" && n.Kind == pyyaml.List:
+	case how == "list" || how == "alternatives" || how == "schema or list" && n.Kind == pyyaml.List:
 		if n.Kind != pyyaml.List || len(n.Items()) == 0 {
 			c.fatal(n, path, "it must be a list of at least one schema")
+			// StackStorm may add null to a list of alternatives.
+			c.faults[len(c.faults)-1].Fatal = n.Kind != pyyaml.List || how != "alternatives"
 		}
 		for i, item := range n.Items() {
 			c.subschema(item, fmt.Sprintf("%s[%d]", path, i))
@@ -226,9 +231,13 @@ var simpleTypes = []string{"array", "boolean", "integer", "null", "number", "obj
 func isType(c *schemaChecker, n *pyyaml.Node, path string) {
 	if n.Kind == pyyaml.List {
 		if path == "type" {
-			c.fault(n, path, "it is a list; StackStorm takes one type here")
+			c.fault(n, path, "it names several types, where only one is allowed")
 		}
-		if len(n.Items()) == 0 || hasTwice(n.Items()) {
+		switch {
+		case len(n.Items()) == 0:
+			// Not fatal by itself: StackStorm may add null to the list.
+			c.fault(n, path, "it is an empty list")
+		case hasTwice(n.Items()):
 			c.fatal(n, path, "it must be a list of different types")
 		}
 		for _, item := range n.Items() {
