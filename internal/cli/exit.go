@@ -41,6 +41,7 @@ func exitOf(err error) int {
 		locked  *state.LockedError
 		partial *reconcile.PartialError
 		halfway *apply.UnfinishedError
+		refused *reconcile.RefusedError
 		exit    *exitError
 	)
 	switch {
@@ -48,7 +49,7 @@ func exitOf(err error) int {
 		return ExitOK
 	case errors.As(err, &exit):
 		return exit.code
-	case errors.As(err, &partial), errors.As(err, &halfway):
+	case errors.As(err, &partial), errors.As(err, &halfway), errors.As(err, &refused) && refused.Imported > 0:
 		return ExitPartial
 	case errors.As(err, &blocked):
 		return ExitBlocked

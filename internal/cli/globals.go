@@ -66,7 +66,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVar(&g.offline, "offline", false, "use no network: only what is cached")
 	flags.BoolVar(&g.verbose, "verbose", false, "show everything")
 	root.AddCommand(
-		newHistory(a), newRollback(a), newRelease(a), newState(a),
+		newImport(a), newHistory(a), newRollback(a), newRelease(a), newState(a),
 		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newPlan(a), newApply(a), newDestroy(a),
 		newStatus(a), newVendor(a), newCache(a), newList(a), newShow(a), newVersion(a),
 	)

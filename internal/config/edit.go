@@ -27,6 +27,7 @@ type Block struct {
 	Source   string // "" for a short name
 	Selector pack.Selector
 	BasePath string // "" for the default one
+	NoVenv   bool   // virtualenv = false
 }
 
 // AppendPacks returns a declaration with blocks added at its end. What is there
@@ -47,6 +48,9 @@ func AppendPacks(src []byte, blocks []Block) []byte {
 			if arg[0] != "" && arg[1] != "" {
 				body.SetAttributeValue(arg[0], cty.StringVal(arg[1]))
 			}
+		}
+		if b.NoVenv {
+			body.SetAttributeValue("virtualenv", cty.False)
 		}
 		if b.Comment != "" {
 			fmt.Fprintf(&out, "# %s\n", b.Comment)

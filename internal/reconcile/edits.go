@@ -21,6 +21,11 @@ func (p *Planned) edits(ctx context.Context, ref pack.Ref, recorded state.Pack, 
 	if !ok {
 		return nil
 	}
+	return editsOf(before, seen)
+}
+
+// editsOf compares an installed pack with a tree, file by file.
+func editsOf(before tree.Manifest, seen installed.Pack) []string {
 	var after tree.Manifest
 	for _, f := range seen.Files {
 		kind := tree.Regular

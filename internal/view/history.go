@@ -79,6 +79,32 @@ func Released(w io.Writer, r *reconcile.Released, msg string, style Style) error
 	return p.err
 }
 
+// Imported prints which packs an import took over, and from where.
+func Imported(w io.Writer, r *reconcile.Imported, style Style) error {
+	p := &printer{w: w}
+	if !r.Written {
+		if len(r.Packs) == 0 && len(r.Refused) == 0 {
+			p.printf("There is nothing to import: every pack is managed or declared.\n")
+		}
+		return p.err
+	}
+	p.printf("\n")
+	rows := [][]string{{"PACK", "VERSION", "COMMIT", "SELECTED BY", "SOURCE"}}
+	for _, id := range r.Packs {
+		source := id.Source
+		if source == "" {
+			source = "(index)"
+		}
+		rows = append(rows, []string{string(id.Ref), dash(id.Version), id.Commit.Short(), id.Selector.String(), source})
+	}
+	p.table(rows, style)
+	p.printf("\n%s\n", style.paint(bold, Quote("Taken over: "+plural(len(r.Packs), "pack", "packs")+", declared in "+r.File+".")))
+	if r.Report != nil && r.Report.Failed() && p.err == nil {
+		p.err = Report(w, r.Report, style)
+	}
+	return p.err
+}
+
 // Record prints the recorded packs as a table.
 func Record(w io.Writer, r *reconcile.Recorded, style Style) error {
 	p := &printer{w: w}
