@@ -40,7 +40,7 @@ schemas = sys.argv[1]
 load = lambda name: json.load(open(schemas + "/" + name + ".json"))
 custom, params = load("metaschema_custom"), load("metaschema_action_params")
 lenient = copy.deepcopy(custom)
-del lenient["additionalProperties"]
+for key in ("additionalProperties", "id", "$schema"): del lenient[key]
 keywords = {k: v for k, v in D4.VALIDATORS.items() if k != "required"}
 keywords["properties"] = D3.VALIDATORS["properties"]
 Validator = create(meta_schema=lenient, validators=keywords, version="custom", type_checker=D4.TYPE_CHECKER)
