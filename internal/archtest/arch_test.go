@@ -80,7 +80,7 @@ func checkLayers(files []sourceFile) (problems []string) {
 
 func checkTestSupport(files []sourceFile) (problems []string) {
 	for _, f := range files {
-		if f.test || isTestSupport(f.pkg) || f.pkg == "internal/demo" {
+		if f.test || isTestSupport(f.pkg) || slices.Contains(aroundTheProduct, f.pkg) {
 			continue
 		}
 		for _, p := range f.imports() {

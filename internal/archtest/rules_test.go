@@ -57,7 +57,7 @@ var layers = []string{
 var aroundTheProduct = []string{"internal/docgen", "internal/demo", "internal/bench"}
 
 // testSupport lists the packages that exist for tests. They may import
-// anything; only tests, each other and the demo may import them.
+// anything; only tests, each other and the programs around the product may import them.
 var testSupport = []string{
 	"internal/archtest",
 	"internal/gittest",
