@@ -25,7 +25,7 @@ type Identified struct {
 	Commit     pack.Commit   `json:"commit"`
 	Version    string        `json:"version"`
 	Modes      string        `json:"modes"`
-	Virtualenv bool          `json:"virtualenv"` // there is one, which is taken over too
+	Virtualenv bool          `json:"virtualenv"`          // there is one, which is taken over too
 	Credential bool          `json:"credential_left_out"` // the remote in .git/config carries one
 }
 

@@ -62,7 +62,7 @@ type InstalledPack struct {
 	Path    string      `json:"path"`
 	Version string      `json:"version,omitempty"`
 	Commit  pack.Commit `json:"commit,omitempty"` // as recorded; "" for unmanaged packs
-	Held    bool        `json:"held"` // a rollback keeps it here, against the lock
+	Held    bool        `json:"held"`             // a rollback keeps it here, against the lock
 	Edited  bool        `json:"edited"`
 	Edits   []string    `json:"edits,omitempty"`
 }
