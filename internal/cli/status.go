@@ -61,8 +61,10 @@ func newList(a *app) *cobra.Command {
 func newShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show PACK",
-		Short: "Show one pack: declared, locked, installed, registered",
-		Args:  cobra.ExactArgs(1),
+		Short: "Show one pack: declared, locked, installed, registered, and in the indexes",
+		Long: "Shows the four states of one pack, what is in it, and what the first declared index that has\n" +
+			"it says: versions, description, content. An index that cannot be read is a warning.",
+		Args: cobra.ExactArgs(1),
 		RunE: a.run(func(ctx context.Context, args []string) (outcome, error) {
 			ref := pack.Ref(args[0])
 			if !ref.IsSystem() {
@@ -71,17 +73,17 @@ func newShow(a *app) *cobra.Command {
 					return outcome{}, err
 				}
 			}
-			s, err := reconcile.ReadStatus(ctx, a.globals.options(a.streams, config.Partial))
+			d, decl, err := reconcile.Show(ctx, a.globals.options(a.streams, config.Partial), ref)
 			if err != nil {
-				return outcome{}, err
+				return outcome{warnings: decl.Warnings, files: decl.Files}, err
 			}
-			p, err := s.Find(ref)
-			if err != nil {
-				return outcome{}, err
+			msg := string(ref) + ": in the index"
+			if d.PackStatus != nil {
+				msg = fmt.Sprintf("%s: %s", ref, d.State)
 			}
 			return outcome{
-				body: p, msg: fmt.Sprintf("%s: %s", p.Ref, p.State), warnings: s.Warnings, files: s.Files,
-				text: func(w io.Writer, style view.Style) error { return view.Show(w, p, style) },
+				body: d, msg: msg, warnings: decl.Warnings, files: decl.Files,
+				text: func(w io.Writer, style view.Style) error { return view.Detail(w, string(ref), d, style) },
 			}, nil
 		}),
 	}

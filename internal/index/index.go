@@ -100,9 +100,10 @@ type Set struct {
 
 // loaded is one index: its packs by name, or why there are none.
 type loaded struct {
-	url     string
-	packs   map[string]json.RawMessage
-	problem *Problem
+	url      string
+	optional bool
+	packs    map[string]json.RawMessage
+	problem  *Problem
 }
 
 // Find returns the entry of a short name: an exact, case-sensitive key
@@ -110,6 +111,9 @@ type loaded struct {
 // entry that names no repository.
 func (s *Set) Find(name string) (Found, error) {
 	for _, index := range s.indexes {
+		if index.packs == nil && index.optional {
+			continue // somebody said that the others may answer in its place
+		}
 		if index.packs == nil {
 			return Found{}, &MissingError{Name: name, Problem: *index.problem}
 		}
@@ -126,6 +130,10 @@ func (s *Set) Find(name string) (Found, error) {
 	unknown := &UnknownError{Name: name}
 	var names []string
 	for _, index := range s.indexes {
+		if index.packs == nil {
+			// Nobody knows whether it has the name; and it was the last.
+			return Found{}, &MissingError{Name: name, Problem: *index.problem}
+		}
 		unknown.Indexes = append(unknown.Indexes, index.url)
 		for known := range index.packs {
 			names = append(names, known)

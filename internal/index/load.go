@@ -61,6 +61,7 @@ func Load(ctx context.Context, indexes []config.Index, opts Options) (*Set, []Pr
 	for i, index := range indexes {
 		group.Go(func() error {
 			set.indexes[i] = load(ctx, index, opts)
+			set.indexes[i].optional = index.Optional
 			return nil
 		})
 	}
