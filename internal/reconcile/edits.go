@@ -65,7 +65,7 @@ func (p *Planned) installedTree(ctx context.Context, ref pack.Ref, recorded stat
 	if err != nil {
 		return tree.Manifest{}, false
 	}
-	src.Subdir = recorded.Subdir
+	src.Subdir, src.Limits = recorded.Subdir, p.world.limitsOf(ref)
 	remote, err := p.world.cached.Open(src)
 	if err != nil {
 		return tree.Manifest{}, false

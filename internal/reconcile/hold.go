@@ -83,7 +83,7 @@ func (p *Planned) goBack(d *desired, g state.Generation, hold plan.Hold) error {
 		if err != nil {
 			return fmt.Errorf("go back to %s of %s: %w", describeSide(d.side), d.pack.Ref, err)
 		}
-		src.Subdir = g.Subdir
+		src.Subdir, src.Limits = g.Subdir, p.world.limitsOf(d.pack.Ref)
 		d.pin.Source = src
 	}
 	return nil

@@ -140,14 +140,14 @@ func TestDamageIsSeen(t *testing.T) {
 	}
 	good := marker + "\n" + strings.Repeat("0", 64) + "  packs/a\n"
 	for text, want := range map[string]string{
-		good:                                    "",
-		"":                                      "not written by packsync vendor",
-		"# packsync vendor 2\n":                 "does not know its format",
-		"# packsync vendor 12\n":                "does not know its format",
-		good + "x\n":                            "damaged",
-		good[:len(good)-9]:                      "damaged",
-		strings.Replace(good, "0", "G", 1):      "damaged",
-		strings.Replace(good, "packs/", "../", 1): "damaged",
+		good:                               "",
+		"":                                 "not written by packsync vendor",
+		"# packsync vendor 2\n":            "does not know its format",
+		"# packsync vendor 12\n":           "does not know its format",
+		good + "x\n":                       "damaged",
+		good[:len(good)-9]:                 "damaged",
+		strings.Replace(good, "0", "G", 1): "damaged",
+		strings.Replace(good, "packs/", "../", 1):   "damaged",
 		strings.Replace(good, "packs/", "/etc/", 1): "damaged",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, sumsName), []byte(text), 0o600); err != nil {

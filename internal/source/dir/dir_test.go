@@ -2,6 +2,8 @@ package dir_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -37,5 +39,26 @@ func TestDirectoryHasNothingToSelect(t *testing.T) {
 	}
 	if _, err := dir.New(tree.Limits{}).Open(pack.Source{Kind: pack.SourceGit, URL: "https://example.com/x"}); err == nil {
 		t.Error("a git source was opened as a directory")
+	}
+}
+
+func TestDeclaredLimits(t *testing.T) {
+	path := t.TempDir()
+	for _, name := range []string{"pack.yaml", "a", "b"} {
+		if err := os.WriteFile(filepath.Join(path, name), []byte("12345"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limits, ok := range map[pack.Limits]bool{
+		{}: true, {Files: 3}: true, {Files: 2}: false, {Bytes: 15}: true, {Bytes: 14}: false, {Files: 3, Bytes: 4}: false,
+	} {
+		src := pack.Source{Kind: pack.SourceDir, URL: path, Limits: limits}
+		r, err := dir.New(tree.Limits{}).Open(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Fetch(t.Context(), "", ""); (err == nil) != ok {
+			t.Errorf("%+v: %v, want success %v", limits, err, ok)
+		}
 	}
 }
