@@ -252,10 +252,23 @@ func (w *world) fetchOne(ctx context.Context, p *Planned, d *desired, mu *sync.M
 		err = d.takeTree(t, p.trees)
 		mu.Unlock()
 	}
+	if err == nil {
+		err = w.judgeMeta(d, t)
+	}
 	w.fetching(Fetch{Ref: d.pack.Ref, Done: true, Err: err})
 	if err != nil {
 		return fmt.Errorf("fetch %s (%s, commit %s): %w", d.pack.Ref, d.side.Source, d.side.Commit.Short(), withHint(err))
 	}
+	return nil
+}
+
+// judgeMeta adds what resolving would have found, had it fetched the pack itself.
+func (w *world) judgeMeta(d *desired, t tree.Tree) error {
+	meta, err := content.ReadMeta(tree.FS(t))
+	if err != nil {
+		return err
+	}
+	d.findings = slices.Concat(d.findings, meta.Findings, resolve.JudgeHost(meta, w.stackstormVersion()))
 	return nil
 }
 

@@ -105,7 +105,7 @@ func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) erro
 	result, diags := resolve.Resolve(ctx, resolve.Request{
 		Packs: w.declared(), Lock: lock, Mode: mode, Update: w.opts.Packs,
 		AcceptMovedTags: w.opts.AcceptMovedTags, AllowUnreachable: w.opts.AllowUnreachable, Precise: w.opts.Precise,
-		LockDir: w.lockDir(), Parallel: w.opts.Parallel, Event: w.cb.Resolving,
+		StackStorm: w.stackstormVersion(), LockDir: w.lockDir(), Parallel: w.opts.Parallel, Event: w.cb.Resolving,
 	}, w.sources, w.lookup())
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("resolve: %w", err)

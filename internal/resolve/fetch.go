@@ -55,7 +55,7 @@ func (r *resolver) fetch(ctx context.Context, p *config.Pack, chosen choice) (ou
 	return outcome{
 		ref: read.meta.Ref, requires: entry.Requires,
 		pin:      Pin{Entry: entry, Source: chosen.source, Tree: read.tree, Hash: read.hash, Version: read.version},
-		findings: slices.Concat(judgeVersion(p, chosen, read.version), judgeDropped(read.tree), read.meta.Findings),
+		findings: slices.Concat(judgeVersion(p, chosen, read.version), judgeDropped(read.tree), read.meta.Findings, JudgeHost(read.meta, r.req.StackStorm)),
 	}, nil
 }
 
@@ -75,7 +75,7 @@ func (r *resolver) readDir(ctx context.Context, p *config.Pack, out *outcome) er
 	}
 	out.pin.Tree, out.pin.Hash, out.pin.Version = read.tree, read.hash, read.version
 	out.ref, out.requires = read.meta.Ref, read.meta.Dependencies
-	out.findings = slices.Concat(judgeDropped(read.tree), read.meta.Findings)
+	out.findings = slices.Concat(judgeDropped(read.tree), read.meta.Findings, JudgeHost(read.meta, r.req.StackStorm))
 	return nil
 }
 

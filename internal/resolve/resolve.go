@@ -69,6 +69,8 @@ type Request struct {
 	// may move and within what is declared.
 	Precise map[pack.Ref]string
 
+	StackStorm string // version that packs are judged for; "" judges none
+
 	Parallel int         // packs resolved at once; 0 means 8
 	Event    func(Event) // told what happens, one call at a time; may be nil
 }
