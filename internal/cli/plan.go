@@ -28,6 +28,7 @@ type planFlags struct {
 	allowRemovals int
 	takeOver      bool
 	detailedExit  bool
+	failOn        string
 }
 
 func (f *planFlags) add(flags *pflag.FlagSet) {
@@ -37,6 +38,7 @@ func (f *planFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.exclude, "exclude", nil, "all but this `PACK`; repeatable")
 	flags.IntVar(&f.allowRemovals, "allow-removals", -1, "allow exactly `N` removals where the guard would block them")
 	flags.BoolVar(&f.takeOver, "take-over", false, "accept a root that another declaration manages")
+	flags.StringVar(&f.failOn, "fail-on", "", "fail (exit 3) if what changes in packs is `breaking`, or even caution, and not accepted")
 	flags.BoolVar(&f.detailedExit, "detailed-exitcode", false, "exit 2 if there are changes, 0 if there is nothing to do")
 }
 
@@ -47,6 +49,9 @@ func (f *planFlags) fill(o *reconcile.Options) error {
 	}
 	if o.Exclude, err = refs(f.exclude); err != nil {
 		return fmt.Errorf("--exclude: %w", err)
+	}
+	if o.FailOn, err = grade(f.failOn); err != nil {
+		return err
 	}
 	o.Locked = f.locked || f.frozen
 	o.Offline = o.Offline || f.frozen
@@ -102,7 +107,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, out string) (outcome, e
 
 func planOutcome(p *reconcile.Planned) outcome {
 	return outcome{
-		body: view.PlanBody{Plan: p.Plan, Unfinished: append([]string{}, p.Unfinished...)},
+		body: view.PlanBody{Plan: p.Plan, Unfinished: append([]string{}, p.Unfinished...), Review: view.ReviewOf(p.Plan)},
 		text: func(w io.Writer, style view.Style) error { return view.Plan(w, p.Plan, style) },
 		msg:  view.Summary(p.Plan), warnings: p.Warnings, files: p.Files, notes: p.Notes,
 	}

@@ -79,6 +79,9 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.review(ctx, &input); err != nil {
+		return nil, err
+	}
 	p.Plan = plan.Compute(input)
 	if len(p.Plan.Changes) > 0 {
 		p.Notes = append(p.Notes, w.ownershipNotes()...)

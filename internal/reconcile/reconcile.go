@@ -69,6 +69,7 @@ type Options struct {
 	TakeOver      bool // accept a root that another declaration manages
 	LockTimeout   time.Duration
 	ExpectDigest  string     // "" accepts any
+	FailOn        pack.Grade // the least harmful change of content that blocks; "" for none
 	Saved         *plan.Plan // nil: no saved plan
 	Rollback      *Rollback  // nil: go forward
 

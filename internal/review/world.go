@@ -168,8 +168,12 @@ func (r *reviewer) astray(p Pack, references []Reference) (broken []Change, dang
 		case ref.Kind == "trigger" && packOf(ref.To) == p.Ref: // content.FindingTrigger says so already
 		default:
 			kind, name, _ := strings.Cut(ref.By, " ")
+			grade := pack.Breaking
+			if p.Before == nil { // it never worked for anyone
+				grade = pack.Caution
+			}
 			broken = append(broken, Change{
-				ID: ReferenceBroken, Grade: pack.Breaking, Kind: kind, Name: name, At: ref.Place,
+				ID: ReferenceBroken, Grade: grade, Kind: kind, Name: name, At: ref.Place,
 				Message: "it refers to the " + ref.Kind + " " + ref.To + ", which is not there",
 			})
 		}

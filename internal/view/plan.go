@@ -49,6 +49,9 @@ func Summary(p *plan.Plan) string {
 	if p.Untargeted > 0 {
 		text += " " + plural(p.Untargeted, "change is", "changes are") + " left out by --target or --exclude."
 	}
+	if sentence := ReviewOf(p).sentence(); sentence != "" {
+		text += " " + sentence
+	}
 	if n := len(p.Blocked()); n > 0 {
 		text += " Blocked: " + plural(n, "reason", "reasons") + "."
 	}
@@ -84,8 +87,11 @@ func (p *printer) changes(pl *plan.Plan, style Style) {
 			p.wrapped(style, "      ", "unregisters it from StackStorm first")
 		}
 		for _, f := range c.Findings {
-			p.finding(f, style, "      ")
+			if f.Grade == "" {
+				p.finding(f, style, "      ")
+			}
 		}
+		p.review(c.Findings, style, "      ")
 	}
 }
 

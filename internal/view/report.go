@@ -62,6 +62,7 @@ func pendingText(types []string) string {
 type PlanBody struct {
 	*plan.Plan
 	Unfinished []string `json:"unfinished"`
+	Review     Grades   `json:"review"`
 }
 
 // ApplyBody is the JSON of apply, after the envelope: what configuration

@@ -1,0 +1,197 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/content"
+	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/installed"
+	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/plan"
+	"github.com/packsync/packsync/internal/review"
+	"github.com/packsync/packsync/internal/tree"
+)
+
+// review fills in what changes in the content of packs, and whom that hits. Where
+// no content changes nothing is read.
+func (p *Planned) review(ctx context.Context, in *plan.Input) error {
+	in.FailOn = p.world.opts.FailOn
+	if !p.contentChanges() {
+		return nil
+	}
+	r := reviewing{planned: p, cache: p.world.inventories(p.note), world: review.World{Complete: true}, unread: map[pack.Ref]finding{}}
+	if err := r.gather(ctx); err != nil {
+		return err
+	}
+	result := review.Review(r.world)
+	in.Reviewed = result.Findings(p.accepts(time.Now()))
+	for ref, f := range r.unread {
+		in.Reviewed[ref] = append(in.Reviewed[ref], f)
+	}
+	if f := review.DanglingFinding(result.Dangling); f != nil {
+		in.Findings = append(in.Findings, *f)
+	}
+	return nil
+}
+
+func (p *Planned) note(text string) { p.Notes = append(p.Notes, text) }
+
+// contentChanges tells whether a pack comes, goes or gets another tree.
+func (p *Planned) contentChanges() bool {
+	wanted := map[pack.Ref]bool{}
+	for _, d := range p.desired {
+		wanted[d.pack.Ref] = true
+		seen, there := p.seenOf(d.pack.Ref, d.side.BasePath)
+		recorded, managed := p.Record.Packs[d.pack.Ref]
+		if managed && recorded.Content != d.side.Content || !managed && (!there || seen.Content != d.side.Content) {
+			return true
+		}
+	}
+	if p.world.opts.Rollback != nil {
+		return false
+	}
+	for ref := range p.Record.Packs {
+		if !wanted[ref] {
+			return true
+		}
+	}
+	return false
+}
+
+// seenOf returns the pack that is on disk, first in its base path, else in any:
+// it may be on its way from one to the other.
+func (p *Planned) seenOf(ref pack.Ref, base string) (installed.Pack, bool) {
+	if seen, there := p.Observed.Packs[pack.Addr{BasePath: base, Ref: ref}]; there {
+		return seen, !seen.Link
+	}
+	recorded, managed := p.Record.Packs[ref]
+	for _, seen := range p.Observed.Packs {
+		if managed && seen.Addr.Ref == ref && seen.Dir == recorded.Path {
+			return seen, !seen.Link
+		}
+	}
+	return installed.Pack{}, false
+}
+
+// reviewing gathers the inventories of all packs.
+type reviewing struct {
+	planned *Planned
+	cache   inventories
+	world   review.World
+	unread  map[pack.Ref]finding // packs that could not be read
+}
+
+func (r *reviewing) gather(ctx context.Context) error {
+	p := r.planned
+	taken := map[pack.Ref]bool{}
+	for i := range p.desired {
+		d := &p.desired[i]
+		taken[d.pack.Ref] = true
+		if err := r.desired(ctx, d); err != nil {
+			return err
+		}
+	}
+	for ref, recorded := range p.Record.Packs {
+		if seen, there := p.seenOf(ref, recorded.BasePath); there && !taken[ref] {
+			taken[ref] = true
+			before := r.onDisk(ctx, seen)
+			after := before
+			if p.world.opts.Rollback == nil { // which takes nothing away
+				after = nil
+			}
+			r.world.Packs = append(r.world.Packs, review.Pack{Ref: ref, Before: before, After: after})
+		}
+	}
+	for _, base := range p.Config.BasePaths {
+		for addr, seen := range p.Observed.Packs {
+			if addr.BasePath != base.Name || taken[addr.Ref] || seen.Link {
+				continue
+			}
+			taken[addr.Ref] = true
+			inv := r.onDisk(ctx, seen)
+			delete(r.unread, addr.Ref) // nothing happens to it
+			r.world.Packs = append(r.world.Packs, review.Pack{Ref: addr.Ref, Before: inv, After: inv})
+		}
+	}
+	return nil
+}
+
+// desired adds a pack that is declared.
+func (r *reviewing) desired(ctx context.Context, d *desired) error {
+	add := func(before, after *content.Inventory) {
+		r.world.Packs = append(r.world.Packs, review.Pack{Ref: d.pack.Ref, Before: before, After: after})
+	}
+	seen, there := r.planned.seenOf(d.pack.Ref, d.side.BasePath)
+	if there && seen.Content == d.side.Content {
+		inv := r.onDisk(ctx, seen)
+		add(inv, inv)
+		return nil
+	}
+	after, err := r.cache.of(d.side.Tree, func() (fs.FS, error) {
+		t, err := r.planned.treeOf(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		return tree.FS(t), nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("read what %s contains: %w", d.pack.Ref, err)
+	case r.planned.Record.Packs[d.pack.Ref].Content == d.side.Content: // repaired: nothing changes for anyone
+		add(after, after)
+	case there:
+		if before := r.onDisk(ctx, seen); before != nil {
+			add(before, after)
+		} else {
+			add(after, after)
+		}
+	default:
+		add(nil, after)
+	}
+	return nil
+}
+
+// onDisk reads an installed pack. One that cannot be read is a finding: what
+// changes is then not known, and neither that nothing breaks.
+func (r *reviewing) onDisk(ctx context.Context, seen installed.Pack) *content.Inventory {
+	inv, err := r.cache.of(seen.Tree, func() (fs.FS, error) {
+		t, err := tree.ReadDir(ctx, seen.Dir)
+		if err != nil {
+			return nil, err
+		}
+		return tree.FS(t), nil
+	})
+	if err != nil {
+		r.unread[seen.Addr.Ref] = finding{
+			ID: "PS-REVIEW-UNREAD", Severity: pack.Warning, Grade: pack.Breaking,
+			Message: fmt.Sprintf("the pack on disk cannot be read, so that nobody knows what changes: %v", err),
+		}
+		return nil
+	}
+	return inv
+}
+
+// accepts returns the accept blocks that count now, and warns of those that do not
+// any more.
+func (p *Planned) accepts(now time.Time) []review.Accept {
+	counting, expired := countingAccepts(p.Config, now)
+	p.Warnings = append(p.Warnings, expired...)
+	return counting
+}
+
+func countingAccepts(cfg *config.Config, now time.Time) (counting []review.Accept, expired diag.List) {
+	for _, a := range cfg.Accepts {
+		if !a.Until.IsZero() && !now.Before(a.Until) {
+			expired = append(expired, diag.Warning(a.Range, "No longer accepted", fmt.Sprintf(
+				"This was accepted until %s. Look at what the plan says about %s now, and remove the block or set another date.", a.Until.AddDate(0, 0, -1).Format(time.DateOnly), a.Pack)))
+			continue
+		}
+		counting = append(counting, review.Accept{ID: a.ID, Pack: a.Pack, Resource: a.Resource, Reason: a.Reason})
+	}
+	return slices.Clip(counting), expired
+}
