@@ -77,6 +77,9 @@ func (s *Schema) Validate(values any) []Problem {
 	if v.spent() {
 		return []Problem{{Kind: BadSchema, Severity: pack.Blocked, Message: "the pack's schema refers to itself without end, and StackStorm fails on it"}}
 	}
+	if v.broken != nil {
+		faults = []fault{*v.broken}
+	}
 	problems := problemsOf(faults, given)
 	if config, isObject := cleaned.(*dict); isObject {
 		problems = append(problems, s.checkDecrypt(config, given.(*dict))...)

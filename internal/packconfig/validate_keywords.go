@@ -26,9 +26,20 @@ type validator struct {
 	steps     int
 	nesting   int
 	unchecked []Problem
+
+	// broken is a $ref that leads nowhere: Python fails on it wherever it meets
+	// one, even where another alternative would do.
+	broken *fault
+	// first: one fault is enough to know, and Python looks no further.
+	first bool
 }
 
 func (v *validator) spent() bool { return v.steps > maxSteps }
+
+// done tells whether nothing more is to be found out.
+func (v *validator) done(faults []fault) bool {
+	return v.spent() || v.broken != nil || v.first && len(faults) > 0
+}
 
 // keywordFuncs judge a value by one keyword; schema is what holds it.
 var keywordFuncs = map[string]func(v *validator, want, value any, schema *dict, path []string) []fault{
@@ -48,8 +59,8 @@ func (v *validator) validate(value any, schema *dict, path []string) (faults []f
 		v.steps = maxSteps
 	}
 	for _, keyword := range schema.keys {
-		if v.steps++; v.spent() {
-			return nil
+		if v.steps++; v.done(faults) {
+			return faults
 		}
 		want := schema.values[keyword]
 		switch keyword {
@@ -81,6 +92,9 @@ func (v *validator) object(keyword string, want any, object, schema *dict, path 
 	case "properties":
 		properties, _ := want.(*dict)
 		for _, name := range properties.keys {
+			if v.done(faults) {
+				break
+			}
 			property := properties.child(name)
 			if value, there := object.get(name); there {
 				faults = append(faults, v.validate(value, property, below(path, name))...)
@@ -92,14 +106,14 @@ func (v *validator) object(keyword string, want any, object, schema *dict, path 
 		patterns, _ := want.(*dict)
 		for _, expr := range patterns.keys {
 			for _, name := range object.keys {
-				if v.matches(expr, name, path) == yes {
+				if !v.done(faults) && v.matches(expr, name, path) == yes {
 					faults = append(faults, v.validate(object.values[name], patterns.child(expr), below(path, name))...)
 				}
 			}
 		}
 	case "additionalProperties":
 		for _, name := range v.extra(object, schema, path) {
-			if additional, isSchema := want.(*dict); isSchema {
+			if additional, isSchema := want.(*dict); isSchema && !v.done(faults) {
 				faults = append(faults, v.validate(object.values[name], additional, below(path, name))...)
 			} else if want == false {
 				faults = append(faults, fault{path: path, key: name, keyword: keyword,
@@ -160,6 +174,8 @@ func (v *validator) array(keyword string, want any, array []any, schema *dict, p
 	for i, item := range array {
 		at := below(path, strconv.Itoa(i))
 		switch {
+		case v.done(faults):
+			return faults
 		case keyword == "items" && one != nil:
 			faults = append(faults, v.validate(item, one, at)...)
 		case keyword == "items" && i < len(positional):
@@ -178,41 +194,63 @@ func (v *validator) array(keyword string, want any, array []any, schema *dict, p
 }
 
 func (v *validator) combined(keyword string, want, value any, path []string) (faults []fault) {
-	if keyword == "$ref" {
+	branches, _ := want.([]any)
+	switch keyword {
+	case "$ref":
 		return v.reference(want, value, path)
-	}
-	if keyword == "not" {
-		if schema, _ := want.(*dict); len(v.validate(value, schema, path)) == 0 {
+	case "not":
+		schema, _ := want.(*dict)
+		if v.fits(value, schema, path) {
 			return []fault{{path: path, keyword: keyword, value: value, want: "must not be what the pack's schema excludes"}}
 		}
 		return nil
-	}
-	branches, _ := want.([]any)
-	fitting, types := 0, []string{}
-	for _, branch := range branches {
-		schema, _ := branch.(*dict)
-		found := v.validate(value, schema, path)
-		if keyword == "allOf" {
-			faults = append(faults, found...)
+	case "allOf":
+		for _, branch := range branches {
+			schema, _ := branch.(*dict)
+			if !v.done(faults) {
+				faults = append(faults, v.validate(value, schema, path)...)
+			}
 		}
-		if len(found) == 0 {
-			fitting++
+		return faults
+	}
+	return v.alternatives(keyword, branches, value, path)
+}
+
+// fits tells whether a value has no fault, and looks no further than the first.
+func (v *validator) fits(value any, schema *dict, path []string) bool {
+	defer func(before bool) { v.first = before }(v.first)
+	v.first = true
+	return len(v.validate(value, schema, path)) == 0
+}
+
+// alternatives judges anyOf and oneOf.
+func (v *validator) alternatives(keyword string, branches []any, value any, path []string) []fault {
+	defer func(before bool) { v.first = before }(v.first)
+	v.first = false
+	fitting := -1
+	var types []string
+	for i, branch := range branches {
+		schema, _ := branch.(*dict)
+		if len(v.validate(value, schema, path)) == 0 {
+			fitting = i
+			break
 		}
 		if text := schema.text("type"); text != "" {
 			types = append(types, typeText(text))
 		}
 	}
-	switch {
-	case keyword == "allOf":
-		return faults
-	case fitting == 0:
+	if fitting < 0 {
 		clause := fmt.Sprintf("must fit one of the %d alternatives of the pack's schema", len(branches))
 		if len(types) == len(branches) {
 			clause += " (" + orList(types) + ")"
 		}
 		return []fault{{path: path, keyword: keyword, value: value, want: clause}}
-	case keyword == "oneOf" && fitting > 1:
-		return []fault{{path: path, keyword: keyword, value: value, want: fmt.Sprintf("must fit only one of the %d alternatives of the pack's schema", len(branches))}}
+	}
+	for _, branch := range branches[fitting+1:] {
+		schema, _ := branch.(*dict)
+		if keyword == "oneOf" && v.fits(value, schema, path) {
+			return []fault{{path: path, keyword: keyword, value: value, want: fmt.Sprintf("must fit only one of the %d alternatives of the pack's schema", len(branches))}}
+		}
 	}
 	return nil
 }
@@ -223,7 +261,8 @@ func (v *validator) reference(want, value any, path []string) []fault {
 	pointer, local := strings.CutPrefix(ref, "#")
 	schema, found := v.resolve(pointer)
 	if !isText || !local || !found {
-		return []fault{{path: path, keyword: "$ref", want: "the pack's schema refers to another one that is not there, and StackStorm fails on it"}}
+		v.broken = &fault{path: path, keyword: "$ref", want: "the pack's schema refers to another one that is not there, and StackStorm fails on it"}
+		return []fault{*v.broken}
 	}
 	return v.validate(value, schema, path)
 }
