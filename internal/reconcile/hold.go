@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/packsync/packsync/internal/lockfile"
@@ -16,6 +17,7 @@ import (
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/state"
 	"github.com/packsync/packsync/internal/tree"
+	"github.com/packsync/packsync/internal/virtualenv"
 )
 
 // hold keeps packs that were rolled back where they are, as long as the pin is
@@ -189,4 +191,35 @@ func (p *Planned) kept(ref pack.Ref, kinds ...string) ([]string, error) {
 func (p *Planned) holdsOn(ref pack.Ref, hold *state.Hold) bool {
 	entry := p.Lock.Packs[ref]
 	return hold.Commit == "" && entry.Commit == "" || hold.Commit == entry.Commit && hold.Tree == entry.Tree
+}
+
+// restoreVenv brings a virtualenv back that was displaced, if one has the key that
+// is wanted. An error says why that did not work; the virtualenv can be built all
+// the same.
+func (p *Planned) restoreVenv(ctx context.Context, d *desired, request virtualenv.Request) (bool, error) {
+	kept, err := p.kept(d.pack.Ref, "-virtualenv", "-take-venv")
+	if err != nil || len(kept) == 0 {
+		return false, err
+	}
+	history, err := p.world.store.History(p.Record)
+	if err != nil {
+		return false, err
+	}
+	for _, path := range kept {
+		// The name begins with the serial of the record that the virtualenv was part
+		// of, and the history knows its key.
+		serial, err := strconv.ParseUint(strings.SplitN(filepath.Base(path), "-", 2)[0], 10, 64)
+		if err != nil {
+			continue // not of packsync's making
+		}
+		then, err := history.At(p.Record, serial)
+		if err != nil {
+			return false, err
+		}
+		if g, managed := then[d.pack.Ref]; managed && g.Venv == d.side.Venv {
+			err := p.world.builder(d.pack.Python).Restore(ctx, request, path)
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

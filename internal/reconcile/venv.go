@@ -112,9 +112,14 @@ func (p *Planned) buildVenv(ctx context.Context, d *desired, t tree.Tree, live, 
 	if t != nil {
 		files = tree.FS(t)
 	}
-	built, err := p.world.builder(d.pack.Python).Build(ctx, virtualenv.Request{Ref: d.pack.Ref, Pack: files, Stage: stage, Final: final}, nil)
+	request := virtualenv.Request{Ref: d.pack.Ref, Pack: files, Stage: stage, Final: final}
+	restored, notRestored := p.restoreVenv(ctx, d, request)
+	if restored {
+		return nil
+	}
+	built, err := p.world.builder(d.pack.Python).Build(ctx, request, nil)
 	if err != nil {
-		return err
+		return errors.Join(err, notRestored)
 	}
 	if built.Key != d.side.Venv {
 		return errors.New("the requirements or the Python interpreter changed while the virtualenv was built: run apply again")

@@ -78,6 +78,7 @@ type Generation struct {
 	Content  pack.TreeHash `json:"content"`
 	Version  string        `json:"version,omitempty"`
 	Config   string        `json:"config,omitempty"` // HMAC of the owned config file
+	Venv     string        `json:"venv,omitempty"`   // reuse key of the virtualenv
 }
 
 // Generation returns what the record says about a pack as a generation.
@@ -89,13 +90,16 @@ func (p Pack) Generation() Generation {
 	if p.Config != nil && p.Config.Owned {
 		g.Config = p.Config.HMAC
 	}
+	if p.Venv != nil {
+		g.Venv = p.Venv.Key
+	}
 	return g
 }
 
 // SameTree reports whether two generations are the same files at the same place;
-// under which name the commit was found, and the config, may differ.
+// under which name the commit was found, the config and the virtualenv may differ.
 func (g Generation) SameTree(other Generation) bool {
-	g.Ref, other.Ref, g.Config, other.Config = "", "", "", ""
+	g.Ref, g.Config, g.Venv = other.Ref, other.Config, other.Venv
 	return g == other
 }
 
