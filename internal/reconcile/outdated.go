@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/config"
@@ -32,7 +33,9 @@ type OutdatedPack struct {
 	InConstraint *Release `json:"in_constraint"` // what update would pin
 	Newest       *Release `json:"newest"`        // the newest release, whatever is declared
 	Selector     string   `json:"selector"`
-	Error        string   `json:"error,omitempty"`
+
+	RequiredBy []pack.Ref `json:"required_by,omitempty"` // of a pack that is not declared
+	Error      string     `json:"error,omitempty"`
 }
 
 // Release is a pack at one commit.
@@ -62,8 +65,12 @@ func FindOutdated(ctx context.Context, opts Options, cb Callbacks) (*Outdated, e
 	if err != nil {
 		return nil, err
 	}
+	packs := slices.Concat(w.cfg.Packs, resolve.Indirect(lock))
+	slices.SortStableFunc(packs, func(a, b config.Pack) int { return compareRefs(a.Ref, b.Ref) })
+	// One that is declared now and was required before is asked about once.
+	packs = slices.CompactFunc(packs, func(a, b config.Pack) bool { return a.Ref == b.Ref })
 	found, warnings := resolve.FindNewest(ctx, resolve.Request{
-		Packs: w.cfg.Packs, Lock: lock, LockDir: w.lockDir(), Parallel: opts.Parallel, Event: cb.Resolving,
+		Packs: packs, Lock: lock, LockDir: w.lockDir(), Parallel: opts.Parallel, Event: cb.Resolving,
 	}, w.sources, w.lookup())
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("ask the sources: %w", err)
@@ -75,8 +82,12 @@ func FindOutdated(ctx context.Context, opts Options, cb Callbacks) (*Outdated, e
 	}
 	out := &Outdated{Declaration: decl, Packs: []OutdatedPack{}}
 	var failed []string
-	for _, declared := range w.cfg.Packs {
+	requiredBy := lock.RequiredBy()
+	for _, declared := range packs {
 		row := outdatedPack(declared, lock, record, newest)
+		if !lock.Packs[declared.Ref].Direct {
+			row.RequiredBy = requiredBy[declared.Ref]
+		}
 		if row.Error != "" {
 			failed = append(failed, string(row.Ref)+": "+row.Error)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
 )
@@ -31,6 +32,26 @@ type Newest struct {
 	MovedTo pack.Commit
 	// Problem says why nothing is known; nil if it is.
 	Problem *diag.Diagnostic
+}
+
+// Indirect are the packs that stand in a lock because others require them, in the
+// words of a declaration, sorted by ref.
+func Indirect(lock *lockfile.File) []config.Pack {
+	var packs []config.Pack
+	for _, ref := range sortedRefs(lock.Packs) {
+		e := lock.Packs[ref]
+		if e.Direct || e.IsDir() {
+			continue
+		}
+		p := config.Pack{Ref: ref, Selector: e.Constraint, BasePath: pack.DefaultBasePath}
+		if e.Index != "" {
+			p.ShortName = string(ref)
+		} else {
+			p.Source, p.SourceText = pack.Source{Kind: pack.SourceGit, URL: e.Source, Subdir: e.Subdir}, e.Source
+		}
+		packs = append(packs, p)
+	}
+	return packs
 }
 
 // FindNewest asks the sources of all packs in req what they offer, in the order of
@@ -105,7 +126,13 @@ func candidate(ref string, commit pack.Commit) Candidate {
 func overall(chosen choice, refs *source.Refs) Candidate {
 	indexed := choice{source: chosen.source, found: chosen.found}
 	if chosen.found.Version != "" && indexed.indexVersion(refs) == nil {
-		return candidate(indexed.ref, indexed.commit)
+		named, picked := candidate(indexed.ref, indexed.commit), candidate(chosen.ref, chosen.commit)
+		if a, ok := pack.ParseTagVersion(picked.Version); ok {
+			if b, ok := pack.ParseTagVersion(named.Version); ok && a.GreaterThan(b) {
+				return picked // what update would pin is there, whatever the index says
+			}
+		}
+		return named
 	}
 	for _, tv := range versionsOf(refs.Tags) {
 		if tv.version.Prerelease() == "" {

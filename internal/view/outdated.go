@@ -42,12 +42,19 @@ func Outdated(w io.Writer, o *reconcile.Outdated, style Style) error {
 	rows := [][]string{{"PACK", "STATE", "INSTALLED", "LOCKED", "IN CONSTRAINT", "NEWEST", "DECLARED"}}
 	for _, pk := range o.Packs {
 		rows = append(rows, []string{
-			string(pk.Ref), pk.State, releaseCell(pk.Installed), releaseCell(pk.Locked), releaseCell(pk.InConstraint), releaseCell(pk.Newest), pk.Selector,
+			string(pk.Ref), pk.State, releaseCell(pk.Installed), releaseCell(pk.Locked), releaseCell(pk.InConstraint), releaseCell(pk.Newest), selectorCell(pk),
 		})
 	}
 	p.printf("\n")
 	p.table(rows, style)
 	return p.err
+}
+
+func selectorCell(p reconcile.OutdatedPack) string {
+	if len(p.RequiredBy) == 0 {
+		return p.Selector
+	}
+	return "required by " + refList(p.RequiredBy) + ": " + p.Selector
 }
 
 // releaseCell names a release as shortly as tells it apart: by version, or where a
