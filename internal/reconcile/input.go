@@ -44,6 +44,11 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 		if err != nil {
 			return in, err
 		}
+		judged, err := p.judgeConfig(ctx, &d)
+		if err != nil {
+			return in, err
+		}
+		want.Findings = append(want.Findings, judged...)
 		in.Packs = append(in.Packs, want)
 	}
 	if len(p.Unfinished) > 0 {

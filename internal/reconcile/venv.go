@@ -74,7 +74,7 @@ func (w *world) venvKeys(ctx context.Context, p *Planned) error {
 		if !d.pack.Virtualenv {
 			continue
 		}
-		files, err := p.requirementsOf(ctx, d)
+		files, err := p.filesOf(ctx, d)
 		if err != nil {
 			return fmt.Errorf("read the requirements of %s: %w", d.pack.Ref, err)
 		}
@@ -86,7 +86,9 @@ func (w *world) venvKeys(ctx context.Context, p *Planned) error {
 	return nil
 }
 
-func (p *Planned) requirementsOf(ctx context.Context, d *desired) (fs.FS, error) {
+// filesOf shows the files of a desired pack: as installed, where that is what is
+// wanted, else as fetched.
+func (p *Planned) filesOf(ctx context.Context, d *desired) (fs.FS, error) {
 	seen, there := p.Observed.Packs[pack.Addr{BasePath: d.side.BasePath, Ref: d.pack.Ref}]
 	if there && !seen.Link && seen.Content == d.side.Content {
 		return os.DirFS(seen.Dir), nil
