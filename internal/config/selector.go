@@ -108,8 +108,10 @@ func (b block) decodeSelector(p *Pack) {
 }
 
 var (
-	hexDigits   = regexp.MustCompile(`\A[0-9A-Fa-f]+\z`)
-	badRevision = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\z|\A/|\A-|\.lock\z|\.\z`)
+	hexDigits = regexp.MustCompile(`\A[0-9A-Fa-f]+\z`)
+	// revisionSteps lead from a revision to one before it: HEAD~1, v1.0.0^{}.
+	revisionSteps = regexp.MustCompile(`(?:[~^][0-9]*|\^\{(?:commit)?\})+\z`)
+	badRevision   = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\z|\A/|\A-|\.lock\z|\.\z`)
 )
 
 // selectorProblem says what is wrong with the text of a selector.
@@ -122,7 +124,11 @@ func selectorProblem(s pack.Selector) string {
 	case pack.SelectCommit:
 		return commitProblem(s.Text)
 	default:
-		if badRevision.MatchString(s.Text) {
+		name := s.Text
+		if s.Kind == pack.SelectRevision {
+			name = revisionSteps.ReplaceAllString(name, "")
+		}
+		if name == "" || badRevision.MatchString(name) {
 			return "The " + string(s.Kind) + " " + quoted(s.Text) + " is not a name that git allows."
 		}
 		if strings.HasPrefix(s.Text, "refs/") && s.Kind != pack.SelectRevision {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/packsync/packsync/internal/pack"
 )
 
 func TestDidYouMean(t *testing.T) {
@@ -82,6 +84,25 @@ func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		if cfg, _, diags := loadText(src.String(), req, nil); cfg == nil {
 			b.Fatal(diags)
+		}
+	}
+}
+
+func TestSelectors(t *testing.T) {
+	for _, c := range []struct {
+		kind pack.SelectorKind
+		text string
+		ok   bool
+	}{
+		{pack.SelectRevision, "main", true}, {pack.SelectRevision, "refs/heads/main", true}, {pack.SelectRevision, "1.2.0", true},
+		{pack.SelectRevision, "HEAD~1", true}, {pack.SelectRevision, "v1.0.0^{}", true}, {pack.SelectRevision, "v1^{commit}~2^2", true},
+		{pack.SelectRevision, "~1", false}, {pack.SelectRevision, "a~b", false}, {pack.SelectRevision, "a^{tree}", false},
+		{pack.SelectRevision, "a..b", false}, {pack.SelectRevision, "-x", false}, {pack.SelectRevision, "a:b", false},
+		{pack.SelectTag, "v1.0.0", true}, {pack.SelectTag, "v1.0.0^{}", false}, {pack.SelectTag, "refs/tags/v1", false},
+		{pack.SelectBranch, "feature/x", true}, {pack.SelectBranch, "main~1", false}, {pack.SelectBranch, "", false},
+	} {
+		if problem := selectorProblem(pack.Selector{Kind: c.kind, Text: c.text}); (problem == "") != c.ok {
+			t.Errorf("%s %q: %q", c.kind, c.text, problem)
 		}
 	}
 }
