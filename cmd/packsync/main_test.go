@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"packsync": func() { os.Exit(cli.Main(context.Background(), os.Args[1:], cli.OSStreams())) },
 	})
 }

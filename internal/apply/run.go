@@ -181,7 +181,7 @@ func (a *Applier) unregister(ctx context.Context, o op, report *Report) error {
 	outcome, err := a.St2.Unregister(ctx, o.Ref)
 	a.tell(Event{Phase: PhaseUnregister, Ref: o.Ref, Done: true, Err: err})
 	if err != nil {
-		return &PendingError{Types: []string{"unload"}, Err: err}
+		return &PendingError{Types: []string{"unload"}, Err: interrupted(ctx, err)}
 	}
 	report.Notes = append(report.Notes, outcome.Left...)
 	return nil
@@ -284,7 +284,7 @@ func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack,
 	a.tell(Event{Phase: PhaseRegister, Ref: c.Ref, Done: true, Err: err})
 	if err != nil {
 		entry.Registered.Pending = c.Do.Register
-		return entry, err
+		return entry, interrupted(ctx, err)
 	}
 	report.Notes = append(report.Notes, outcome.Left...)
 	result.Registered = c.Do.Register
@@ -292,6 +292,14 @@ func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack,
 		Digest: plan.RegistrationDigest(c.After.Tree, c.After.Config), Config: c.After.ForeignConfig, Overrides: c.After.Overrides,
 	}
 	return entry, nil
+}
+
+// interrupted says what became of a call to StackStorm that was cut short.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("stopped before StackStorm had answered (%w)", context.Cause(ctx))
 }
 
 // due is what a registration must count: all content of the pack, or only its

@@ -79,7 +79,7 @@ func (a *app) carryOut(ctx context.Context, opts reconcile.Options, autoApprove,
 		if autoApprove || opts.Saved != nil || printed != nil {
 			return printed == nil, printed
 		}
-		return a.confirm(p)
+		return a.confirm(ctx, p)
 	}
 	applied, err := reconcile.Apply(ctx, opts, cb)
 	done()
@@ -131,7 +131,7 @@ func (a *app) showPlan(p *reconcile.Planned) error {
 }
 
 // confirm waits for the word yes, on a terminal only.
-func (a *app) confirm(p *reconcile.Planned) (bool, error) {
+func (a *app) confirm(ctx context.Context, p *reconcile.Planned) (bool, error) {
 	if !a.streams.InTTY || a.globals.noInput || a.globals.json {
 		return false, errors.New("there are changes and nobody to confirm them: give --auto-approve, or a saved plan; nothing was changed")
 	}
@@ -144,11 +144,36 @@ func (a *app) confirm(p *reconcile.Planned) (bool, error) {
 	if _, err := fmt.Fprintf(a.streams.Err, "\n%s\n  Only yes is taken as an approval: ", style.Label("Carry out this plan?")); err != nil {
 		return false, err
 	}
-	answer, err := bufio.NewReader(a.streams.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+	answer, err := a.readLine(ctx)
+	if err != nil {
 		return false, fmt.Errorf("read the answer: %w", err)
 	}
 	return strings.TrimSpace(answer) == "yes", nil
+}
+
+// readLine reads one line of what a person types, or less at the end of the
+// input. A read from a terminal cannot be cancelled, so one that ctx cuts short
+// is left behind: the process is about to end.
+func (a *app) readLine(ctx context.Context) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(a.streams.In).ReadString('\n')
+		typed <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		a.note("")
+		return "", ctx.Err()
+	case l := <-typed:
+		if errors.Is(l.err, io.EOF) {
+			l.err = nil
+		}
+		return l.text, l.err
+	}
 }
 
 func applyOutcome(applied *reconcile.Applied) outcome {

@@ -181,6 +181,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f *Fault) {
 	}
 	switch {
 	case f.Hang:
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client is gone
 		<-r.Context().Done()
 	case f.Redirect != "":
 		http.Redirect(w, r, f.Redirect, http.StatusFound)

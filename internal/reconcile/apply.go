@@ -31,6 +31,11 @@ func (a *Applied) Changed() bool {
 // an interrupted apply left. The result is returned together with a
 // *BlockedError, *StaleError or *PartialError; it is nil if there is no plan.
 func Apply(ctx context.Context, opts Options, cb Callbacks) (*Applied, error) {
+	applied, err := planAndApply(ctx, opts, cb)
+	return applied, stopped(ctx, err)
+}
+
+func planAndApply(ctx context.Context, opts Options, cb Callbacks) (*Applied, error) {
 	decl, err := Load(opts)
 	if err != nil {
 		return nil, err
@@ -62,6 +67,7 @@ func Apply(ctx context.Context, opts Options, cb Callbacks) (*Applied, error) {
 	}
 	planned, err := w.plan(ctx, decl)
 	if err != nil {
+		w.tellRecovered(recovery)
 		return nil, err
 	}
 	planned.Recovered = recovery.Notes
@@ -88,6 +94,40 @@ func Apply(ctx context.Context, opts Options, cb Callbacks) (*Applied, error) {
 	return applied, w.carryOut(ctx, applier, applied)
 }
 
+// tellRecovered tells what recovery found and did where no plan follows that
+// could say it.
+func (w *world) tellRecovered(r *apply.Recovery) {
+	if w.cb.Applying == nil {
+		return
+	}
+	for _, note := range r.Notes {
+		w.cb.Applying(apply.Event{Phase: apply.PhaseRecover, Text: note})
+	}
+}
+
+// StoppedError says that the run was cancelled, by a signal as a rule, before it
+// changed anything. After that point a run is finished, not stopped.
+type StoppedError struct {
+	Cause error // what cancelled it
+	Err   error
+}
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("stopped before anything was changed (%v)", e.Cause)
+}
+
+func (e *StoppedError) Unwrap() error { return e.Err }
+
+// stopped makes a *StoppedError of an error that only says that ctx was cancelled.
+func stopped(ctx context.Context, err error) error {
+	var unfinished *apply.UnfinishedError
+	var partial *PartialError
+	if !errors.Is(err, context.Canceled) || ctx.Err() == nil || errors.As(err, &unfinished) || errors.As(err, &partial) {
+		return err
+	}
+	return &StoppedError{Cause: context.Cause(ctx), Err: err}
+}
+
 // carryOut stages, writes the lock, and runs.
 func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *Applied) error {
 	contents, err := applied.contents()
@@ -100,7 +140,7 @@ func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *A
 		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return errors.Join(fmt.Errorf("stopped before anything was changed: %w", err), applier.Discard(staged))
+		return errors.Join(err, applier.Discard(staged))
 	}
 	if len(applied.Plan.LockChanges) > 0 {
 		if err := lockfile.Write(w.disk(), w.opts.LockFile, applied.Resolved.Lock); err != nil {
