@@ -46,6 +46,14 @@ func (a *app) importPacks(ctx context.Context, opts reconcile.Options, request r
 	cb, done := a.watching()
 	defer done()
 	var printed error
+	request.Adding = func(file string, blocks []byte) error {
+		if a.globals.json {
+			return nil
+		}
+		style := a.globals.style(a.streams, a.streams.OutTTY)
+		_, err := fmt.Fprintf(a.streams.Out, "%s\n\n%s\n", style.Label("To be added to "+file+":"), view.Quote(string(blocks)))
+		return err
+	}
 	cb.Planned = func(p *reconcile.Planned) { printed = a.showPlan(p) }
 	cb.Confirm = func(p *reconcile.Planned) (bool, error) {
 		if autoApprove || printed != nil {

@@ -55,6 +55,9 @@ type releaseBody struct {
 
 func releaseOutcome(r *reconcile.Released) outcome {
 	msg := fmt.Sprintf("%s is not managed any more; %s stays as it is.", r.Ref, r.Path)
+	if r.Path == "" { // it was released before, without the edit
+		msg = fmt.Sprintf("%s was not managed any more.", r.Ref)
+	}
 	return outcome{
 		body: releaseBody{true, r.Ref, r.Path, r.DeclaredAt, r.Locked, r.Edited}, msg: msg, warnings: r.Warnings, files: r.Files,
 		text: func(w io.Writer, style view.Style) error { return view.Released(w, r, msg, style) },

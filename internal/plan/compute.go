@@ -189,7 +189,11 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 		}
 		p.Drift = append(p.Drift, drift)
 		if want.OnDrift == DriftLeave {
-			c.note("PS-DRIFT-LEFT", pack.Warning, "%s was edited (%s) and is left alone (on_drift = \"leave\")", seen.Path, few(seen.Edits))
+			how := "edited (" + few(seen.Edits) + ")"
+			if seen.Reinstalled != "" {
+				how = seen.Reinstalled
+			}
+			c.note("PS-DRIFT-LEFT", pack.Warning, "%s was %s and is left alone (on_drift = \"leave\")", seen.Path, how)
 			return true
 		}
 		c.drifted(want, seen)
@@ -217,7 +221,7 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 	case want.Side.Hold == (Hold{}):
 		c.becomes(Update, "the pin moved from what it was rolled back from: the hold is over")
 	default:
-		c.becomes(Update, "is held where a rollback puts it")
+		c.becomes(Update, "held there until the lock pins something else")
 	}
 	return false
 }

@@ -22,10 +22,10 @@ var update = flag.Bool("update", false, "write what the planner answers into the
 // TestTables runs testdata/*.txt: each case is a few sentences about what is
 // declared, recorded and on disk, and the plan that follows.
 //
-//	want    BASE/REF VERSION TREE [venv=K] [config=C matches] [after=REF,…] [replace] [on_drift=P]
-//	record  BASE/REF VERSION TREE [venv=K] [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes]
-//	disk    BASE/REF TREE [venv[=BROKEN]] [config=C] [odd=PATH] [link]
-//	with    [registration] [allow-removals=N] [destroy] [target=REF] [exclude=REF]
+//	want    BASE/REF VERSION TREE [venv=K] [config=C matches] [after=REF,…] [replace] [on_drift=P] [mode=M] [held=TREE]
+//	record  BASE/REF VERSION TREE [venv=K] [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes] [modes=M] [held=TREE]
+//	disk    BASE/REF TREE [venv[=BROKEN]] [config=C] [odd=PATH] [link] [reinstalled]
+//	with    [registration] [allow-removals=N] [destroy] [target=REF] [exclude=REF] [only]
 func TestTables(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -97,6 +97,12 @@ func parseLine(in *Input, fields []string) error {
 		}
 		return fields[:n]
 	}
+	held := func() (h Hold) {
+		if tree := options["held"]; tree != "" {
+			h = Hold{Commit: pack.Commit(strings.Repeat(tree[:1], 40)), Tree: pack.TreeHash("t1:" + tree)}
+		}
+		return h
+	}
 	has := func(key string) bool { _, ok := options[key]; return ok }
 	list := func(key string) (refs []pack.Ref) {
 		for r := range strings.SplitSeq(options[key], ",") {
@@ -111,8 +117,10 @@ func parseLine(in *Input, fields []string) error {
 		f := take(4)
 		side := sideOf(f[1], f[2], f[3])
 		side.Config, side.Venv = options["config"], options["venv"]
+		side.Hold = held()
 		in.Packs = append(in.Packs, Want{
-			Side: side, Ref: refOf(f[1]), DependsOn: list("after"), Replace: has("replace"),
+			Modes: options["mode"],
+			Side:  side, Ref: refOf(f[1]), DependsOn: list("after"), Replace: has("replace"),
 			OnDrift: OnDrift(options["on_drift"]), ConfigMatches: has("matches"),
 		})
 	case "record":
@@ -123,6 +131,7 @@ func parseLine(in *Input, fields []string) error {
 		if side.Modes = PlacedModes; has("odd-modes") {
 			side.Modes = ""
 		}
+		side.Modes, side.Hold = or(options["modes"], side.Modes), held()
 		r := Recorded{Side: side, DependsOn: list("after")}
 		if has("registered") {
 			r.Registered = RegistrationDigest(side.Tree, side.Config)
@@ -138,13 +147,16 @@ func parseLine(in *Input, fields []string) error {
 		if has("venv") {
 			seen.Venv, seen.BadVenv = "/v/"+string(refOf(f[1])), options["venv"]
 		}
+		if has("reinstalled") {
+			seen.Reinstalled = "installed again by hand"
+		}
 		if has("odd") {
 			seen.OddMode, seen.Modes = []string{options["odd"]}, ""
 		}
 		in.Observed[pack.Addr{BasePath: side.BasePath, Ref: refOf(f[1])}] = seen
 	case "with":
 		take(1)
-		in.Registration, in.Destroy = has("registration"), has("destroy")
+		in.Registration, in.Destroy, in.Only = has("registration"), has("destroy"), has("only")
 		in.Target, in.Exclude = list("target"), list("exclude")
 		if has("allow-removals") {
 			n, err := strconv.Atoi(options["allow-removals"])
@@ -157,6 +169,13 @@ func parseLine(in *Input, fields []string) error {
 		return fmt.Errorf("unknown word %q", fields[0])
 	}
 	return nil
+}
+
+func or(given, otherwise string) string {
+	if given != "" {
+		return given
+	}
+	return otherwise
 }
 
 func refOf(addr string) pack.Ref { _, ref, _ := strings.Cut(addr, "/"); return pack.Ref(ref) }

@@ -17,16 +17,18 @@ import (
 
 // Identified is an installed pack of which it is known where it came from.
 type Identified struct {
-	Ref        pack.Ref      `json:"ref"`
-	BasePath   string        `json:"base_path"`
-	Path       string        `json:"path"`
-	Source     string        `json:"source"` // "" where the index names it
-	Selector   pack.Selector `json:"selector"`
-	Commit     pack.Commit   `json:"commit"`
-	Version    string        `json:"version"`
-	Modes      string        `json:"modes"`
-	Virtualenv bool          `json:"virtualenv"`          // there is one, which is taken over too
-	Credential bool          `json:"credential_left_out"` // the remote in .git/config carries one
+	Ref      pack.Ref      `json:"ref"`
+	BasePath string        `json:"base_path"`
+	Path     string        `json:"path"`
+	Source   string        `json:"source"` // "" where the index names it
+	Selector pack.Selector `json:"-"`
+	// Constraint is the selector as the lock writes it: {"version": "= 1.0.0"}.
+	Constraint map[string]string `json:"constraint"`
+	Commit     pack.Commit       `json:"commit"`
+	Version    string            `json:"version"`
+	Modes      string            `json:"modes"`
+	Virtualenv bool              `json:"virtualenv"`          // there is one, which is taken over too
+	Credential bool              `json:"credential_left_out"` // the remote in .git/config carries one
 }
 
 // maxTries is how many commits are fetched to find the one that is installed.
@@ -76,6 +78,7 @@ func (w *world) identify(ctx context.Context, seen installed.Pack, from string, 
 	if err != nil {
 		return nil, err
 	}
+	id.Constraint = map[string]string{string(id.Selector.Kind): id.Selector.Text}
 	return id, nil
 }
 

@@ -25,6 +25,9 @@ import (
 type ImportRequest struct {
 	Packs  []pack.Ref // none: every pack that is neither managed nor declared
 	Source string     // where the one pack came from; "" to find out
+	// Adding is told what is to be added to which file, before it is asked whether
+	// to carry the import out; may be nil.
+	Adding func(file string, blocks []byte) error
 }
 
 // Imported is what an import did.
@@ -79,7 +82,7 @@ func Import(ctx context.Context, opts Options, request ImportRequest, cb Callbac
 		return nil, err
 	}
 	if len(result.Packs) > 0 {
-		if err := w.takeOver(ctx, result); err != nil {
+		if err := w.takeOver(ctx, request, result); err != nil {
 			return result, err
 		}
 		result.Recovered = append(result.Recovered, recovery.Notes...)
@@ -190,7 +193,7 @@ func (w *world) candidates(ctx context.Context, decl Declaration, record *state.
 
 // takeOver declares the packs that were identified and carries out the plan that
 // follows from that.
-func (w *world) takeOver(ctx context.Context, result *Imported) error {
+func (w *world) takeOver(ctx context.Context, request ImportRequest, result *Imported) error {
 	file, before, err := w.importFile()
 	if err != nil {
 		return err
@@ -220,6 +223,11 @@ func (w *world) takeOver(ctx context.Context, result *Imported) error {
 		return err
 	}
 	result.Applied = &Applied{Planned: planned}
+	if request.Adding != nil {
+		if err := request.Adding(file, config.AppendPacks(nil, blocksOf(result.Packs))); err != nil {
+			return err
+		}
+	}
 	if w.cb.Planned != nil {
 		w.cb.Planned(planned)
 	}

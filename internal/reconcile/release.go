@@ -56,7 +56,11 @@ func ReleasePack(ctx context.Context, opts Options, cb Callbacks, ref pack.Ref, 
 		}
 	}
 	err = w.amend(ctx, state.KindRelease, func(record *state.Record) ([]state.HistoryPack, error) {
-		r.Path = record.Packs[ref].Path
+		recorded, managed := record.Packs[ref]
+		if !managed && edit && (file != "" || r.Locked) {
+			return nil, nil // a release that was stopped: the edit is left to do
+		}
+		r.Path = recorded.Path
 		return forget(record, ref, "release")
 	})
 	if err != nil || !edit {

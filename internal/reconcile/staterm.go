@@ -83,7 +83,7 @@ func (w *world) recoverLocked(ctx context.Context) (*apply.Applier, *apply.Recov
 }
 
 // amend changes what the record says about packs, and nothing on disk. change
-// returns what it did to each; it is called under the run lock with the record
+// returns what it did to each, nothing for no change; it is called under the run lock with the record
 // as it then is.
 func (w *world) amend(ctx context.Context, kind string, change func(*state.Record) ([]state.HistoryPack, error)) error {
 	_, _, unlock, err := w.begin(ctx)
@@ -97,7 +97,7 @@ func (w *world) amend(ctx context.Context, kind string, change func(*state.Recor
 	}
 	record.Packs = maps.Clone(record.Packs)
 	done, err := change(record)
-	if err != nil {
+	if err != nil || len(done) == 0 {
 		return err
 	}
 	return w.store.Commit(record, state.HistoryEntry{

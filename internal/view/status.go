@@ -193,6 +193,9 @@ func Show(w io.Writer, s *reconcile.PackStatus, style Style) error {
 	if i := s.Installed; i != nil {
 		field("installed", strings.TrimSpace(i.Version+"  "+string(i.Commit)))
 		field("path", i.Path)
+		if i.Held {
+			field("held", "a rollback keeps it here, although the lock pins something else")
+		}
 		for _, edit := range i.Edits {
 			field("", edit)
 		}
