@@ -57,15 +57,15 @@ func binary(t *testing.T) string {
 	return filepath.Join(built.dir, "packsync")
 }
 
-// machine is a StackStorm root with a declaration, for the real program.
-type machine struct {
+// box is a StackStorm root with a declaration, for the real program.
+type box struct {
 	t   *testing.T
 	dir string
 	env []string
 }
 
-func newMachine(t *testing.T, dir string) *machine {
-	s := &machine{t: t, dir: dir}
+func newBox(t *testing.T, dir string) *box {
+	s := &box{t: t, dir: dir}
 	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "NO_COLOR=1", "PACKSYNC_CACHE_DIR=" + filepath.Join(dir, "cache")}
 	for _, name := range []string{"root/packs", "root/configs"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
@@ -75,9 +75,9 @@ func newMachine(t *testing.T, dir string) *machine {
 	return s
 }
 
-func (s *machine) path(name string) string { return filepath.Join(s.dir, name) }
+func (s *box) path(name string) string { return filepath.Join(s.dir, name) }
 
-func (s *machine) write(name, text string) {
+func (s *box) write(name, text string) {
 	s.t.Helper()
 	if err := os.MkdirAll(filepath.Dir(s.path(name)), 0o755); err != nil {
 		s.t.Fatal(err)
@@ -86,14 +86,14 @@ func (s *machine) write(name, text string) {
 }
 
 // pack writes a directory source with one version of a pack.
-func (s *machine) pack(ref, version string) {
+func (s *box) pack(ref, version string) {
 	s.write("sources/"+ref+"/pack.yaml", fmt.Sprintf("ref: %s\nname: %s\nversion: %s\ndescription: d\nauthor: a\nemail: a@example.com\n", ref, ref, version))
 	s.write("sources/"+ref+"/actions/run.sh", "#!/bin/sh\necho "+version+"\n")
 	s.write("sources/"+ref+"/actions/run.yaml", "name: run\nrunner_type: local-shell-script\nentry_point: run.sh\n")
 }
 
 // declare writes packs.hcl; registration is its block, "" for none.
-func (s *machine) declare(registration string, blocks ...string) {
+func (s *box) declare(registration string, blocks ...string) {
 	if registration == "" {
 		registration = `registration "none" {}`
 	}
@@ -113,14 +113,14 @@ type process struct {
 
 // start runs the program; wrapper, if any, is the command line that it becomes
 // the arguments of.
-func (s *machine) start(wrapper []string, args ...string) *process {
+func (s *box) start(wrapper []string, args ...string) *process {
 	s.t.Helper()
 	p := s.prepare(wrapper, args...)
 	p.launch(s.t)
 	return p
 }
 
-func (s *machine) prepare(wrapper []string, args ...string) *process {
+func (s *box) prepare(wrapper []string, args ...string) *process {
 	argv := append(append(append([]string{}, wrapper...), binary(s.t)), args...)
 	p := &process{Cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
 	p.Dir, p.Env = s.dir, s.env
@@ -161,7 +161,7 @@ func (p *process) exit(t *testing.T) int {
 }
 
 // run runs the program to its end and returns the exit code and what it said.
-func (s *machine) run(args ...string) (int, string) {
+func (s *box) run(args ...string) (int, string) {
 	s.t.Helper()
 	p := s.start(nil, args...)
 	code := p.exit(s.t)
@@ -169,7 +169,7 @@ func (s *machine) run(args ...string) (int, string) {
 }
 
 // mustRun wants an exit code.
-func (s *machine) mustRun(want int, args ...string) {
+func (s *box) mustRun(want int, args ...string) {
 	s.t.Helper()
 	if code, said := s.run(args...); code != want {
 		s.t.Fatalf("packsync %s: exit code %d, want %d\n%s", strings.Join(args, " "), code, want, said)

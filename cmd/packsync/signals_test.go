@@ -44,7 +44,7 @@ func poll(t *testing.T, what string, yes func() bool) {
 func TestSignalBeforeTheIntent(t *testing.T) {
 	for signal, name := range map[syscall.Signal]string{syscall.SIGINT: "interrupt", syscall.SIGTERM: "terminated"} {
 		t.Run(name, func(t *testing.T) {
-			s := newMachine(t, t.TempDir())
+			s := newBox(t, t.TempDir())
 			repos := s.path("repos")
 			server := gittest.ServeHTTPRepos(t, repos)
 			gittest.New(t, repos, "a.git").Commit("main", "One", gittest.Files{"pack.yaml": "{ref: a, name: a, version: 1.0.0, description: d, author: a, email: a@example.com}\n"})
@@ -75,7 +75,7 @@ func TestSignalBeforeTheIntent(t *testing.T) {
 	}
 }
 
-func (s *machine) untouched(names ...string) {
+func (s *box) untouched(names ...string) {
 	s.t.Helper()
 	for _, name := range names {
 		if _, err := os.Lstat(s.path(name)); !os.IsNotExist(err) {
@@ -88,7 +88,7 @@ func (s *machine) untouched(names ...string) {
 // a registration, then to an unload: the files are finished, what StackStorm
 // could not be told is pending, and the next apply tells it.
 func TestSignalAfterTheIntent(t *testing.T) {
-	s := newMachine(t, t.TempDir())
+	s := newBox(t, t.TempDir())
 	double, url := st2test.Start(t, st2test.Options{BasePaths: []string{s.path("root/packs")}, ConfigsDir: s.path("root/configs")})
 	registration := fmt.Sprintf("registration \"api\" {\n    url = %q\n  }", url)
 	interrupt := func(path string) {
@@ -136,7 +136,7 @@ func TestSignalAfterTheIntent(t *testing.T) {
 // TestSecondSignalKills fills the pipe that the program writes to, so that it
 // hangs where no context reaches. The first signal cannot end it; one more does.
 func TestSecondSignalKills(t *testing.T) {
-	s := newMachine(t, t.TempDir())
+	s := newBox(t, t.TempDir())
 	s.declare("")
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -208,7 +208,7 @@ func isWriting(t *testing.T, pid int) bool {
 
 // TestSignalAtTheQuestion interrupts the program while it waits for a person.
 func TestSignalAtTheQuestion(t *testing.T) {
-	s := newMachine(t, t.TempDir())
+	s := newBox(t, t.TempDir())
 	s.pack("a", "1.0.0")
 	s.declare("", packBlock("a"))
 	terminal, peer := openTerminal(t)

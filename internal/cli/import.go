@@ -59,7 +59,7 @@ func (a *app) importPacks(ctx context.Context, opts reconcile.Options, request r
 		if autoApprove || printed != nil {
 			return printed == nil, printed
 		}
-		return a.confirm(p)
+		return a.confirm(ctx, p)
 	}
 	imported, err := reconcile.Import(ctx, opts, request, cb)
 	done()
