@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -17,14 +16,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/packsync/packsync/internal/cli"
 	"github.com/packsync/packsync/internal/gittest"
 	"github.com/packsync/packsync/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){
-		"packsync": func() { os.Exit(cli.Main(context.Background(), os.Args[1:], cli.OSStreams())) },
+		"packsync": main,
 	})
 }
 
@@ -43,6 +41,7 @@ func TestMain(m *testing.M) {
 //	stackstorm KEY                   start the test double, or change the API key it wants
 //	calls WANT…                      want exactly these register and unload calls since the last
 //	pypi NAME=VERSION…               serve these wheels; sets $PIP_INDEX_URL
+//	await REGEXP FILE                wait until the file matches
 //	fail STATUS                      the git server answers everything with this status; 0 heals it
 //	requests N                       want exactly N requests to the git server since the last
 func TestScript(t *testing.T) {
@@ -61,7 +60,7 @@ func TestScript(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit, "branch": branch, "tag": tag, "fork": fork, "exit": exit, "remember": remember, "untouched": untouched,
-			"stackstorm": stackstorm, "calls": calls, "fail": fail, "requests": requests, "pypi": pypi,
+			"stackstorm": stackstorm, "calls": calls, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi,
 		},
 	})
 }

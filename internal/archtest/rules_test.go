@@ -44,6 +44,7 @@ var layers = []string{
 	// Show.
 	"internal/view",
 	"internal/watch",
+	"internal/daemon",
 	"internal/cli",
 	"cmd/packsync",
 
@@ -85,16 +86,18 @@ var reservedImports = map[string][]string{
 	"github.com/go-git/go-billy/v5": {"internal/source/gogit"},
 	"github.com/Masterminds/semver": {"internal/pack", "internal/resolve"},
 	"github.com/fsnotify/fsnotify":  {"internal/watch"},
+	"github.com/prometheus":         {"internal/daemon"},
+	"github.com/coreos/go-systemd":  {"internal/cli"},
 	"github.com/spf13/cobra":        {"internal/cli"},
 	"github.com/vbauerster/mpb/v8":  {"internal/view"},
 	"go.yaml.in/yaml/v4":            {"internal/pyyaml"},
 	"os/exec":                       {"internal/credential", "internal/virtualenv", "internal/st2"},
 	// reconcile hands the one client to whoever needs it.
-	"net/http": {"internal/transport", "internal/credential", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile"},
+	"net/http": {"internal/transport", "internal/credential", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile", "internal/daemon"},
 	// What a system call says about a file or a failed connection; who may change
 	// the disk by one is told by reservedNames.
 	"golang.org/x/sys/unix": {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply"},
-	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport", "internal/virtualenv", "internal/watch", "cmd/packsync"},
+	"syscall":               {"internal/safefs", "internal/tree", "internal/state", "internal/installed", "internal/apply", "internal/transport", "internal/virtualenv", "internal/watch", "internal/daemon", "internal/cli", "cmd/packsync"},
 
 	// slog has levels and redaction; the yaml forks are unmaintained; openpgp is frozen.
 	"log":                         {},

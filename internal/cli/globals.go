@@ -65,9 +65,10 @@ func newRoot(a *app) *cobra.Command {
 	flags.DurationVar(&g.lockTimeout, "lock-timeout", 0, "how long to wait for another run, e.g. 5m")
 	flags.BoolVar(&g.offline, "offline", false, "use no network: only what is cached")
 	flags.BoolVar(&g.verbose, "verbose", false, "show everything")
+	root.AddCommand(newDiff(a))
 	root.AddCommand(
 		newImport(a), newHistory(a), newRollback(a), newRelease(a), newState(a),
-		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newPlan(a), newApply(a), newDestroy(a),
+		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newPlan(a), newApply(a), newDestroy(a), newWatch(a),
 		newStatus(a), newVendor(a), newCache(a), newList(a), newShow(a), newSearch(a), newIndex(a), newVersion(a),
 	)
 	return root
@@ -139,11 +140,7 @@ func (g *globals) options(s Streams, mode config.Mode) reconcile.Options {
 	}
 	lock := g.abs(g.lockFile)
 	if lock == "" {
-		dir := filepath.Dir(file)
-		if info, err := os.Stat(file); err == nil && info.IsDir() {
-			dir = file
-		}
-		lock = filepath.Join(dir, "packs.lock.json")
+		lock = reconcile.LockBeside(file)
 	}
 	var varFiles []string
 	for _, path := range g.varFiles {

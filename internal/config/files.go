@@ -149,9 +149,10 @@ func readFrom(fsys fs.FS, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFileSize+1))
 }
 
-// readHost is readFrom for a path of the host. It may be a pipe, which the shell
+// ReadHost reads a file of the host, one byte more than a Load allows at most: it
+// is what Request.ReadFile stands for if nil. It may be a pipe, which the shell
 // makes of --var-file <(command), or a device without an end.
-func readHost(path string) ([]byte, error) {
+func ReadHost(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

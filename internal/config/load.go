@@ -115,7 +115,7 @@ type loader struct {
 
 func newLoader(fsys, confined fs.FS, dir string, req Request) *loader {
 	if req.ReadFile == nil {
-		req.ReadFile = readHost
+		req.ReadFile = ReadHost
 	}
 	return &loader{
 		req: req, dir: dir, fsys: fsys, confined: confined,
