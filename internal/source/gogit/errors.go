@@ -121,15 +121,15 @@ func (r *remote) statusHint(status int, block string) string {
 	login := r.login.Load()
 	switch {
 	case status == http.StatusUnauthorized && login == nil:
-		return "add a block " + block + " with token, token_file, token_env or token_command to the packs file"
+		return "put token, token_file, token_env or token_command into a block " + block
 	case status == http.StatusUnauthorized:
 		return fmt.Sprintf("the token of %s was not accepted: it may have expired, or need a username", login.Origin)
 	case status == http.StatusForbidden && login == nil:
-		return "the server wants to know who asks: add a block " + block + " with a token"
+		return "the server wants to know who asks: put a token into a block " + block
 	case status == http.StatusForbidden:
 		return fmt.Sprintf("the token of %s may not read this repository", login.Origin)
 	case status == http.StatusNotFound && login == nil:
-		return "check the address; a private repository answers the same to strangers: then add a block " + block + " with a token"
+		return "check the address; a private repository answers the same to strangers: then put a token into a block " + block
 	case status == http.StatusNotFound:
 		return fmt.Sprintf("check the address, and that the token of %s may read the repository", login.Origin)
 	case status == http.StatusProxyAuthRequired:

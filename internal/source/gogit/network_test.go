@@ -244,9 +244,9 @@ func TestAnswers(t *testing.T) {
 		text  string
 		hint  string
 	}{
-		{"401", gittest.Fault{Status: 401, Body: "s3cr3t-t0ken"}, false, 1, "401 Unauthorized", `add a block credentials "HOST"`},
+		{"401", gittest.Fault{Status: 401, Body: "s3cr3t-t0ken"}, false, 1, "401 Unauthorized", `into a block credentials "HOST"`},
 		{"401 with a token", gittest.Fault{Status: 401}, true, 1, "401 Unauthorized", `the token of the block credentials "HOST" was not accepted`},
-		{"403", gittest.Fault{Status: 403}, false, 1, "403 Forbidden", `add a block credentials "HOST"`},
+		{"403", gittest.Fault{Status: 403}, false, 1, "403 Forbidden", `into a block credentials "HOST"`},
 		{"403 with a token", gittest.Fault{Status: 403}, true, 1, "403 Forbidden", "may not read this repository"},
 		{"404", gittest.Fault{Status: 404, Body: "\x1b[31m"}, false, 1, "404 Not Found", "a private repository answers the same"},
 		{"404 with a token", gittest.Fault{Status: 404}, true, 1, "404 Not Found", "may read the repository"},
