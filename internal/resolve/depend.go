@@ -63,6 +63,9 @@ func (r *resolver) required(ctx context.Context, declared map[pack.Ref]outcome) 
 	indirect := r.lockedIndirect(declared)
 	var diags diag.List
 	for range maxRounds {
+		if ctx.Err() != nil {
+			break // the caller says so
+		}
 		walk := r.walk(declared, indirect)
 		groups := walk.sorted()
 		if len(groups) > maxIndirect {
@@ -77,9 +80,6 @@ func (r *resolver) required(ctx context.Context, declared map[pack.Ref]outcome) 
 				diags = append(diags, r.conflict(ctx, err))
 			}
 			return next, walk.links, diags
-		}
-		if ctx.Err() != nil {
-			return nil, nil, nil // the caller says so
 		}
 		indirect = next
 	}
