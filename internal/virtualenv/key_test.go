@@ -53,7 +53,7 @@ func TestKey(t *testing.T) {
 		"a file not used":   func(_ *virtualenv.Options, r *virtualenv.Request) { delete(r.Pack.(fstest.MapFS), "other.txt") },
 		"the index":         func(o *virtualenv.Options, _ *virtualenv.Request) { o.IndexURL = pack.NewSecret("https://x/") },
 		"the way to it":     func(o *virtualenv.Options, _ *virtualenv.Request) { o.HTTPSProxy = pack.NewSecret("http://p:1") },
-		"vendored wheels":   func(o *virtualenv.Options, _ *virtualenv.Request) { o.Offline, o.FindLinks = true, []string{"/w"} },
+		"vendored wheels":   func(o *virtualenv.Options, r *virtualenv.Request) { o.Offline, r.Wheels = true, offer(hello) },
 		"time and user":     func(o *virtualenv.Options, _ *virtualenv.Request) { o.Timeout, o.BuildUser = time.Hour, "x" },
 		"the default spelt": func(o *virtualenv.Options, _ *virtualenv.Request) { o.BaseRequirements = []string{"six>=1.9.0,<2.0"} },
 	} {

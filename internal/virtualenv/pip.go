@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,30 +19,42 @@ import (
 	"github.com/packsync/packsync/internal/pack"
 )
 
-// pip installs the base requirements, then those of the pack at their newest, as
-// StackStorm does.
-func (w *workshop) pip(ctx context.Context, python string, reqs requirements) error {
+// pipCommand is one use of pip: its verb, and options besides those that every
+// verb takes.
+type pipCommand struct {
+	verb        string
+	options     []string
+	packOptions []string // with the pack's requirements only
+	env         []string
+}
+
+// pipInstall is how StackStorm calls pip.
+var pipInstall = pipCommand{verb: "install", options: []string{"--no-compile"}, packOptions: []string{"-U"}}
+
+// pip runs a command for the base requirements, then for those of the pack at
+// their newest, as StackStorm does.
+func (w *workshop) pip(ctx context.Context, c pipCommand, reqs requirements, wheels map[string]func() ([]byte, error)) error {
 	var err error
 	if w.env, err = w.pipEnv(); err != nil {
 		return err
 	}
-	install := []string{python, "-I", "-X", "pycache_prefix=" + w.work("pycache"), "-m", "pip", "install"}
-	install = append(install, w.opts.PipOptions...)
-	links, err := w.findLinks()
-	if err != nil {
-		return err
-	}
-	for _, dir := range links {
-		install = append(install, "--find-links", dir)
+	w.env = append(w.env, c.env...)
+	argv := []string{filepath.Join(w.venv, "bin/python"), "-I", "-X", "pycache_prefix=" + w.work("pycache"), "-m", "pip", c.verb}
+	argv = append(argv, w.opts.PipOptions...)
+	if len(wheels) > 0 {
+		if err := w.handOverWheels(wheels); err != nil {
+			return err
+		}
+		argv = append(argv, "--find-links", w.in("wheels"))
 	}
 	if w.opts.OnlyBinary {
-		install = append(install, "--only-binary", ":all:")
+		argv = append(argv, "--only-binary", ":all:")
 	}
-	install = append(install, "--no-compile")
+	argv = append(argv, c.options...)
 	if len(w.opts.BaseRequirements) > 0 {
-		argv := append(slices.Clone(install), "--")
-		if err := w.run(ctx, step{name: "pip install the base requirements", advise: true, env: w.env,
-			argv: append(argv, w.opts.BaseRequirements...)}); err != nil {
+		base := append(slices.Clone(argv), "--")
+		if err := w.run(ctx, step{name: "pip " + c.verb + " the base requirements", advise: true, env: w.env,
+			argv: append(base, w.opts.BaseRequirements...)}); err != nil {
 			return err
 		}
 	}
@@ -53,8 +66,9 @@ func (w *workshop) pip(ctx context.Context, python string, reqs requirements) er
 			return err
 		}
 	}
-	return w.run(ctx, step{name: "pip install -r " + requirementsFile, advise: true, env: w.env,
-		argv: append(install, "-U", "-r", w.in(path.Join("requirements", requirementsFile)))})
+	argv = append(argv, c.packOptions...)
+	return w.run(ctx, step{name: "pip " + c.verb + " -r " + requirementsFile, advise: true, env: w.env,
+		argv: append(argv, "-r", w.in(path.Join("requirements", requirementsFile)))})
 }
 
 // pipEnv is what pip hears besides its arguments. Secrets go this way: only the
@@ -157,35 +171,22 @@ func (w *workshop) caBundle() (string, error) {
 	return w.handOver("ca.pem", bundle)
 }
 
-// findLinks returns the directories of wheels. The build user may not be able to
-// reach them, and pip passes over a directory that it cannot read, so they are
-// handed over as copies.
-func (w *workshop) findLinks() ([]string, error) {
-	if w.user == nil {
-		return w.opts.FindLinks, nil
-	}
-	var links []string
-	for i, dir := range w.opts.FindLinks {
-		entries, err := os.ReadDir(dir)
+// handOverWheels writes wheels where the build user can read them. pip passes
+// over what it cannot read, so that this must not be left to it.
+func (w *workshop) handOverWheels(wheels map[string]func() ([]byte, error)) error {
+	for _, name := range slices.Sorted(maps.Keys(wheels)) {
+		if !wheelName.MatchString(name) {
+			return fmt.Errorf("%q is no name of a wheel", name)
+		}
+		content, err := wheels[name]()
 		if err != nil {
-			return nil, fmt.Errorf("read vendored wheels: %w", err)
+			return err
 		}
-		sub := fmt.Sprintf("wheels%d", i)
-		for _, e := range entries {
-			if e.IsDir() {
-				continue
-			}
-			content, err := os.ReadFile(filepath.Join(dir, e.Name()))
-			if err != nil {
-				return nil, fmt.Errorf("read vendored wheel: %w", err)
-			}
-			if _, err := w.handOver(path.Join(sub, e.Name()), content); err != nil {
-				return nil, err
-			}
+		if _, err := w.handOver(path.Join("wheels", name), content); err != nil {
+			return err
 		}
-		links = append(links, w.in(sub))
 	}
-	return links, nil
+	return nil
 }
 
 // checkOnlyWheels refuses what pip built although only wheels are allowed: a

@@ -325,15 +325,27 @@ func TestIndexThatCannotBeReached(t *testing.T) {
 func TestOfflinePackagesComeFromVendoredWheels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil, "acme-hello\n")
-	wheels := t.TempDir() // which the build user cannot reach
-	b.opts.FindLinks = []string{wheels}
-	write(t, filepath.Join(wheels, hello.file), string(hello.content))
+	b.req.Wheels = offer(hello)
 	b.fails("acme_dep", "run packsync vendor")
-	write(t, filepath.Join(wheels, dep.file), string(dep.content))
+	b.req.Wheels = offer(hello, dep)
+	b.req.Wheels[dep.file] = func() ([]byte, error) { return nil, errors.New("it is damaged") }
+	b.fails("it is damaged")
+	b.req.Wheels = offer(hello, dep)
+	b.req.Wheels["../x.whl"] = b.req.Wheels[dep.file]
+	b.fails("no name of a wheel")
+	b.req.Wheels = offer(hello, dep)
 	b.built()
 	if got, want := b.run("acme-hello"), "hello from "+b.req.Final; got != want {
 		t.Errorf("the console script says %q, want %q", got, want)
 	}
+}
+
+func offer(releases ...release) map[string]func() ([]byte, error) {
+	wheels := map[string]func() ([]byte, error){}
+	for _, r := range releases {
+		wheels[r.file] = func() ([]byte, error) { return r.content, nil }
+	}
+	return wheels
 }
 
 func TestIndexBehindTLSAndProxy(t *testing.T) {
@@ -393,7 +405,6 @@ func TestUnusableRequestsAreRefusedBeforeAnythingRuns(t *testing.T) {
 		{"an interpreter by a relative path", func(b *bench) { b.opts.Python = "python3" }, "not an absolute path"},
 		{"a program that is no Python", func(b *bench) { b.opts.Python = "/bin/echo" }, "it is no Python"},
 		{"no such build user", func(b *bench) { b.opts.BuildUser = "no-such-user" }, "python.build_user"},
-		{"wheels by a relative path", func(b *bench) { b.opts.FindLinks = []string{"wheels"} }, "not an absolute path"},
 		{"an include outside the pack", func(b *bench) {
 			b.req.Pack = fstest.MapFS{"requirements.txt": {Data: []byte("-r ../secrets.txt\n")}}
 		}, `includes "../secrets.txt", which is not in the pack`},

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -169,11 +168,6 @@ func (b *Builder) checkPolicy(reqs requirements) error {
 	for _, req := range b.opts.BaseRequirements {
 		if strings.HasPrefix(req, "-") {
 			return fmt.Errorf("base requirement %q is an option: base requirements name packages, options belong in pip_options", req)
-		}
-	}
-	for _, dir := range b.opts.FindLinks {
-		if !filepath.IsAbs(dir) {
-			return fmt.Errorf("the directory of wheels %q is not an absolute path", dir)
 		}
 	}
 	if !b.opts.OnlyBinary {

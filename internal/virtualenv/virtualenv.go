@@ -45,7 +45,7 @@ type Options struct {
 	// in the process list: credentials belong in IndexURL.
 	PipOptions []string
 	OnlyBinary bool          // only wheels: nothing of a package runs at build time
-	Timeout    time.Duration // of one Build; 0 for DefaultTimeout
+	Timeout    time.Duration // of one Build or Download; 0 for DefaultTimeout
 
 	// BuildUser is whom pip runs as if packsync is root; "" for DefaultBuildUser.
 	// "root" has to be said. Without root only the own user is possible.
@@ -56,8 +56,7 @@ type Options struct {
 	BuildDir string
 
 	IndexURL     pack.Secret // "" for what pip.conf says, else PyPI
-	FindLinks    []string    // directories of wheels, absolute
-	Offline      bool        // only FindLinks, no index
+	Offline      bool        // only Request.Wheels, no index
 	NoHostConfig bool        // do not read /etc/pip.conf
 	HTTPProxy    pack.Secret // URL; "" for what the environment says
 	HTTPSProxy   pack.Secret
@@ -85,9 +84,12 @@ type Request struct {
 	// Pack is the pack's tree (tree.FS, or os.Root.FS of an installed one):
 	// requirements.txt and the files that it includes are read. nil, or a tree
 	// without that file, gives the base requirements only.
-	Pack  fs.FS
-	Stage string // absolute path to build at; must not exist, its directory must
-	Final string // absolute path that the stage will be moved to
+	Pack fs.FS
+	// Wheels are offered to pip beside the index: how to read each, by file name.
+	// They are read before pip runs, and an error of one ends the build.
+	Wheels map[string]func() ([]byte, error)
+	Stage  string // absolute path to build at; must not exist, its directory must
+	Final  string // absolute path that the stage will be moved to
 }
 
 // Built is a virtualenv that stands in its stage.
@@ -104,7 +106,7 @@ type Builder struct {
 }
 
 // New makes a Builder. It looks at nothing: a missing interpreter is an error of
-// Key and Build.
+// Key, Build and Download.
 func New(opts Options) *Builder {
 	if opts.BaseRequirements == nil {
 		opts.BaseRequirements = baseRequirements
@@ -154,7 +156,7 @@ func (b *Builder) Build(ctx context.Context, r Request, progress func(line strin
 		return Built{}, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.install(ctx, reqs); err != nil {
+	if err := w.install(ctx, reqs, r.Wheels); err != nil {
 		return Built{}, err
 	}
 	built.Packages, err = b.place(ctx, w, r)

@@ -174,7 +174,23 @@ func (w *workshop) run(ctx context.Context, s step) error {
 }
 
 // install makes the virtualenv and everything in it.
-func (w *workshop) install(ctx context.Context, reqs requirements) error {
+func (w *workshop) install(ctx context.Context, reqs requirements, wheels map[string]func() ([]byte, error)) error {
+	if err := w.makeVenv(ctx); err != nil {
+		return err
+	}
+	if err := w.pip(ctx, pipInstall, reqs, wheels); err != nil {
+		return err
+	}
+	if w.opts.OnlyBinary {
+		if err := w.checkOnlyWheels(); err != nil {
+			return err
+		}
+	}
+	return w.compile(ctx)
+}
+
+// makeVenv makes the virtualenv with nothing but pip in it.
+func (w *workshop) makeVenv(ctx context.Context) error {
 	py, err := w.find()
 	if err != nil {
 		return err
@@ -192,15 +208,7 @@ func (w *workshop) install(ctx context.Context, reqs requirements) error {
 			return err
 		}
 	}
-	if err := w.pip(ctx, python, reqs); err != nil {
-		return err
-	}
-	if w.opts.OnlyBinary {
-		if err := w.checkOnlyWheels(); err != nil {
-			return err
-		}
-	}
-	return w.compile(ctx)
+	return nil
 }
 
 // compile writes the bytecode with the final paths in it, without running
