@@ -46,7 +46,9 @@ func binary(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "packsync-binary-"); built.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-o", filepath.Join(built.dir, "packsync"), ".").CombinedOutput()
+		// The overlay is a mutant of the product that the tests are to catch
+		// (internal/reconcile/mutants_test.go).
+		out, err := exec.Command("go", "build", "-overlay", os.Getenv("PACKSYNC_TEST_OVERLAY"), "-o", filepath.Join(built.dir, "packsync"), ".").CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("%w\n%s", err, out)
 		}
