@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/reconcile"
+	"github.com/packsync/packsync/internal/review"
 )
 
 // Marker begins every comment, so that the one that is there is found and written
@@ -27,7 +29,7 @@ func DiffMarkdown(w io.Writer, d *reconcile.Diffed) error {
 	foot := fmt.Sprintf("\nDesired digest: `%s`\n\nThis is applied, and nothing else, by `packsync apply --expect-digest %s`.\n", d.Digest, d.Digest)
 	const aboutCuts = 200
 	m.room -= len(foot) + aboutCuts
-	m.must("%s\n### packsync: %s\n\n", Marker, escape(DiffSummary(d)))
+	m.must("%s\n### Packs\n\n%s\n\n", Marker, escape(DiffSummary(d)))
 	if alarmed := alarms(d); len(alarmed) > 0 {
 		m.must("> [!CAUTION]\n")
 		for _, line := range alarmed {
@@ -102,6 +104,7 @@ func (m *markdown) line(format string, args ...any) {
 
 // pack tells about one pack: what has to be looked at in sight, the rest folded.
 func (m *markdown) pack(p reconcile.DiffedPack) {
+	p.Findings = slices.DeleteFunc(slices.Clone(p.Findings), isArrival) // the table says so
 	if len(p.Findings)+len(p.Declared)+len(p.Config) == 0 {
 		return
 	}
@@ -216,10 +219,17 @@ func commitCell(p reconcile.DiffedPack) string {
 	return text
 }
 
+// isArrival tells the finding that only says what a new pack contains.
+func isArrival(f pack.Finding) bool { return f.ID == review.PackAdded }
+
 func gradesCell(p reconcile.DiffedPack) string {
 	var g Grades
 	g.count(p.Findings)
 	var parts []string
+	if i := slices.IndexFunc(p.Findings, isArrival); i >= 0 {
+		g.Safe--
+		parts = append(parts, escape(strings.TrimPrefix(p.Findings[i].Message, "the pack comes, ")))
+	}
 	if len(p.Alarms) > 0 {
 		parts = append(parts, "**"+plural(len(p.Alarms), "alarm", "alarms")+"**")
 	}
