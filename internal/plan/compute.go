@@ -55,6 +55,9 @@ func Compute(in Input) *Plan {
 func decide(in Input, want Want, p *Plan) Change {
 	recorded, managed := in.Recorded[want.Ref]
 	seen, there := in.Observed[pack.Addr{BasePath: want.Side.BasePath, Ref: want.Ref}]
+	if !there {
+		seen = in.Beside[want.Ref]
+	}
 	after := want.Side
 	c := Change{
 		Ref: want.Ref, BasePath: want.Side.BasePath, Action: NoOp, After: &after,

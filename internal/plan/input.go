@@ -15,9 +15,12 @@ type Input struct {
 	LockChanges  []LockChange
 	Recorded     map[pack.Ref]Recorded
 	Observed     map[pack.Addr]Seen
-	BasePaths    []BasePath // in the order StackStorm searches them
-	Findings     []pack.Finding
-	Parts        map[string]string // digests of the inputs, by name
+	// Beside holds the config file, the overrides and the virtualenv of wanted packs
+	// whose directory is not at its place: those lie elsewhere and may be there.
+	Beside    map[pack.Ref]Seen
+	BasePaths []BasePath // in the order StackStorm searches them
+	Findings  []pack.Finding
+	Parts     map[string]string // digests of the inputs, by name
 
 	Reviewed map[pack.Ref][]pack.Finding // what changes in the content of packs, and whom that hits
 	FailOn   pack.Grade                  // the least harmful grade that blocks; "" for none

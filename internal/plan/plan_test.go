@@ -25,6 +25,7 @@ var update = flag.Bool("update", false, "write what the planner answers into the
 //	want    BASE/REF VERSION TREE [venv=K] [config=C matches] [after=REF,…] [replace] [on_drift=P] [mode=M] [held=TREE]
 //	record  BASE/REF VERSION TREE [venv=K] [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes] [modes=M] [held=TREE]
 //	disk    BASE/REF TREE [venv[=BROKEN]] [config=C] [odd=PATH] [link] [reinstalled]
+//	beside  REF [venv[=BROKEN]] [config=C]       of a pack whose directory is not there
 //	with    [registration] [allow-removals=N] [destroy] [target=REF] [exclude=REF] [only]
 func TestTables(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -61,7 +62,7 @@ func runTable(t *testing.T, file string) {
 }
 
 func parseCase(t *testing.T, block string) (title string, in Input, given, want string) {
-	in = Input{AllowRemovals: -1, Recorded: map[pack.Ref]Recorded{}, Observed: map[pack.Addr]Seen{}}
+	in = Input{AllowRemovals: -1, Recorded: map[pack.Ref]Recorded{}, Observed: map[pack.Addr]Seen{}, Beside: map[pack.Ref]Seen{}}
 	in.BasePaths = []BasePath{{"default", "/p"}, {"team", "/team"}}
 	lines := bufio.NewScanner(strings.NewReader(block))
 	inPlan := false
@@ -154,6 +155,13 @@ func parseLine(in *Input, fields []string) error {
 			seen.OddMode, seen.Modes = []string{options["odd"]}, ""
 		}
 		in.Observed[pack.Addr{BasePath: side.BasePath, Ref: refOf(f[1])}] = seen
+	case "beside":
+		f := take(2)
+		seen := Seen{Config: options["config"]}
+		if has("venv") {
+			seen.Venv, seen.BadVenv = "/v/"+f[1], options["venv"]
+		}
+		in.Beside[pack.Ref(f[1])] = seen
 	case "with":
 		take(1)
 		in.Registration, in.Destroy, in.Only = has("registration"), has("destroy"), has("only")

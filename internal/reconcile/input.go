@@ -21,7 +21,7 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 	cfg := p.Config
 	in = plan.Input{
 		Name: cfg.Name, Digest: p.desiredDigest(), Registration: cfg.Host.Registration.Kind != config.RegisterNone,
-		LockChanges: lockChanges(p.Resolved), Recorded: map[pack.Ref]plan.Recorded{}, Observed: map[pack.Addr]plan.Seen{},
+		LockChanges: lockChanges(p.Resolved), Recorded: map[pack.Ref]plan.Recorded{}, Observed: map[pack.Addr]plan.Seen{}, Beside: map[pack.Ref]plan.Seen{},
 		AllowRemovals: p.world.opts.AllowRemovals, Destroy: p.world.opts.Destroy, Only: p.world.opts.Rollback != nil,
 		Target: p.world.opts.Target, Exclude: p.world.opts.Exclude, Parts: map[string]string{},
 	}
@@ -40,6 +40,13 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 		}
 	}
 	for _, d := range p.desired {
+		if _, there := in.Observed[pack.Addr{BasePath: d.side.BasePath, Ref: d.pack.Ref}]; !there {
+			beside := plan.Seen{}
+			if err := p.beside(&beside, d.pack.Ref); err != nil {
+				return in, err
+			}
+			in.Beside[d.pack.Ref] = beside
+		}
 		want, err := p.want(d)
 		if err != nil {
 			return in, err
@@ -100,17 +107,22 @@ func (p *Planned) seen(ctx context.Context, addr pack.Addr, s installed.Pack) (o
 			out.Reinstalled = p.world.reinstalled(ctx, s)
 		}
 	}
-	if c, ok := p.Observed.Configs[addr.Ref]; ok {
+	if s.Full {
+		err = p.beside(&out, addr.Ref)
+	}
+	return out, err
+}
+
+// beside fills in what belongs to a pack and does not lie in its directory.
+func (p *Planned) beside(out *plan.Seen, ref pack.Ref) (err error) {
+	if c, ok := p.Observed.Configs[ref]; ok {
 		out.Config = p.key.HMAC(c.Bytes)
 	}
-	if !s.Full {
-		return out, nil
+	if out.Overrides, err = p.overrides(ref); err != nil {
+		return err
 	}
-	if out.Overrides, err = p.overrides(addr.Ref); err != nil {
-		return out, err
-	}
-	out.Venv, out.BadVenv, err = p.world.venvThere(addr.Ref)
-	return out, err
+	out.Venv, out.BadVenv, err = p.world.venvThere(ref)
+	return err
 }
 
 // judgeModes finds the modes that packsync did not set, in a pack whose modes it
