@@ -37,6 +37,11 @@ func (a *app) watching() (reconcile.Callbacks, func()) {
 			}
 		},
 		Applying: func(e apply.Event) { a.applying(progress, e) },
+		Recovered: func(notes []string) {
+			for _, note := range notes {
+				a.note("Recovered: %s", view.Quote(note))
+			}
+		},
 		Waiting: func(h state.Holder) {
 			a.note("Waiting for another run: process %d on %s, %q, since %s.", h.PID, h.Host, h.Command, h.Since.Format("15:04:05"))
 		},

@@ -27,7 +27,7 @@ func newRelease(a *app) *cobra.Command {
 			if err != nil {
 				return outcome{}, err
 			}
-			opts := a.globals.options(a.streams, config.Partial)
+			opts := a.globals.options(a.streams, config.Full)
 			opts.TakeOver = takeOver
 			cb, done := a.watching()
 			defer done()

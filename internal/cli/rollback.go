@@ -77,7 +77,7 @@ type releaseHoldBody struct {
 func (a *app) releaseHold(ctx context.Context, ref pack.Ref) (outcome, error) {
 	cb, done := a.watching()
 	defer done()
-	recorded, err := reconcile.ReleaseHold(ctx, a.globals.options(a.streams, config.Partial), cb, ref)
+	recorded, err := reconcile.ReleaseHold(ctx, a.globals.options(a.streams, config.Full), cb, ref)
 	if err != nil {
 		return outcome{}, err
 	}

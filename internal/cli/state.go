@@ -107,7 +107,7 @@ func newStateRemove(a *app) *cobra.Command {
 			if err != nil {
 				return outcome{}, err
 			}
-			opts := a.globals.options(a.streams, config.Partial)
+			opts := a.globals.options(a.streams, config.Full)
 			before, err := reconcile.ReadRecord(ctx, opts)
 			if err != nil {
 				return outcome{}, err
@@ -167,6 +167,7 @@ func newStateRecover(a *app) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) (outcome, error) {
 			cb, done := a.watching()
+			cb.Recovered = nil // it is the result here
 			recovery, err := reconcile.Recover(ctx, a.globals.options(a.streams, config.Full), cb)
 			done()
 			if recovery == nil {

@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/resolve"
+	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/state"
 	"github.com/packsync/packsync/internal/tree"
 	"github.com/packsync/packsync/internal/virtualenv"
@@ -35,8 +37,11 @@ func (w *world) hold(p *Planned) error {
 		if recorded.Hold == nil || !holds(recorded.Hold, d.side) {
 			continue
 		}
-		pinned := d.side
-		if err := p.goBack(d, recorded.Generation(), plan.Hold{Commit: recorded.Hold.Commit, Tree: recorded.Hold.Tree, Config: recorded.Hold.Config}); err != nil {
+		pinned, held := d.side, recorded.Generation()
+		if !p.declaresBase(held) { // it cannot stay there, but what it holds can
+			held.BasePath, held.Path = pinned.BasePath, pinned.Path
+		}
+		if err := p.goBack(d, held, plan.Hold{Commit: recorded.Hold.Commit, Tree: recorded.Hold.Tree, Config: recorded.Hold.Config}); err != nil {
 			return err
 		}
 		if recorded.Hold.Config && recorded.Config != nil && recorded.Config.Owned {
@@ -70,6 +75,18 @@ func describeSide(s plan.Side) string {
 	return s.Version + " (commit " + s.Commit.Short() + ")"
 }
 
+// private reports whether a work folder is ours and nobody else can write to it.
+// Base paths may be writable for a group: what lies in a folder that somebody made
+// there is not what packsync kept.
+func private(work string) bool {
+	info, err := os.Lstat(work)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	uid, _ := safefs.OwnerOf(info)
+	return uid == os.Geteuid() && info.Mode().Perm()&0o022 == 0
+}
+
 // goBack makes a generation what is desired of a pack, in place of its pin.
 func (p *Planned) goBack(d *desired, g state.Generation, hold plan.Hold) error {
 	d.back, d.due = true, nil
@@ -89,6 +106,11 @@ func (p *Planned) goBack(d *desired, g state.Generation, hold plan.Hold) error {
 		d.pin.Source = src
 	}
 	return nil
+}
+
+// declaresBase reports whether a generation lies in a base path that is declared.
+func (p *Planned) declaresBase(g state.Generation) bool {
+	return slices.ContainsFunc(p.Config.BasePaths, func(b config.BasePath) bool { return b.Path == filepath.Dir(g.Path) })
 }
 
 // baseName is the base path that a generation lies in, by its present name.
@@ -174,6 +196,9 @@ func (p *Planned) kept(ref pack.Ref, kinds ...string) ([]string, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("look for kept generations: %w", err)
+		}
+		if !private(filepath.Dir(filepath.Dir(dir))) {
+			continue
 		}
 		for _, e := range entries {
 			if slices.ContainsFunc(kinds, func(kind string) bool { return strings.HasSuffix(e.Name(), kind) }) {

@@ -72,7 +72,7 @@ func Import(ctx context.Context, opts Options, request ImportRequest, cb Callbac
 		return nil, err
 	}
 	w.cb = cb
-	_, recovery, unlock, err := w.begin(ctx)
+	_, _, unlock, err := w.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,6 @@ func Import(ctx context.Context, opts Options, request ImportRequest, cb Callbac
 		if err := w.takeOver(ctx, request, result); err != nil {
 			return result, err
 		}
-		result.Recovered = append(result.Recovered, recovery.Notes...)
 	}
 	if len(result.Refused) > 0 && !(result.Applied != nil && result.Declined) {
 		return result, &RefusedError{Refused: result.Refused, Imported: len(result.Packs)}

@@ -85,6 +85,9 @@ type Callbacks struct {
 	Applying  func(apply.Event)
 	// Waiting is told once if another run holds the lock and this one waits.
 	Waiting func(state.Holder)
+	// Recovered is told what was found and mended before anything else; commands
+	// that show a plan have it there.
+	Recovered func(notes []string)
 	// Planned is shown every plan before anything is done about it.
 	Planned func(*Planned)
 	// Confirm is asked before a plan that changes something is carried out.

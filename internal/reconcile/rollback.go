@@ -72,7 +72,7 @@ func (w *world) desireGeneration(ctx context.Context, p *Planned, ref pack.Ref, 
 	if !isDeclared {
 		c = config.Pack{Ref: ref, Virtualenv: recorded.Venv != nil}
 	}
-	if !slices.ContainsFunc(w.cfg.BasePaths, func(b config.BasePath) bool { return p.baseName(g) == b.Name }) {
+	if !p.declaresBase(g) {
 		return fmt.Errorf("%s lay in %s then, and that is no declared base path any more: declare it again first", ref, g.Path)
 	}
 	hold, err := w.holdOn(ctx, c, p.Lock.Packs[ref], recorded)
@@ -80,8 +80,8 @@ func (w *world) desireGeneration(ctx context.Context, p *Planned, ref pack.Ref, 
 		return err
 	}
 	hold.Config = w.opts.Rollback.WithConfig && g.Config != ""
-	if hold.Commit == g.Commit && hold.Tree == g.Tree {
-		hold = plan.Hold{} // the lock names it: there is nothing to hold against
+	if hold.Commit == g.Commit && hold.Tree == g.Tree && (!isDeclared || c.BasePath == p.baseName(g)) {
+		hold = plan.Hold{} // the lock names it, and it is declared there: there is nothing to hold against
 	}
 	d := desired{pack: c, generation: &g, hold: hold}
 	p.desired = append(p.desired, d)

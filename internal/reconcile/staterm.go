@@ -63,6 +63,9 @@ func (w *world) begin(ctx context.Context) (*apply.Applier, *apply.Recovery, fun
 		unlock()
 		return nil, recovery, nil, err
 	}
+	if w.cb.Recovered != nil && len(recovery.Notes) > 0 {
+		w.cb.Recovered(recovery.Notes)
+	}
 	return applier, recovery, unlock, nil
 }
 
