@@ -33,6 +33,8 @@ func TestAccess(t *testing.T) {
 		Condition: func(name string) (bool, error) {
 			all := os.Getenv("PACKSYNC_TEST_ALL") == "1" // the command fails instead
 			switch name {
+			case "venv":
+				return canBuildVenvs()
 			case "isolated":
 				return all || exec.Command("unshare", "--net", "true").Run() == nil, nil
 			case "sshd":
@@ -44,7 +46,7 @@ func TestAccess(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit, "branch": branch, "exit": exit, "fail": fail, "requests": requests, "remember": remember, "untouched": untouched,
 			"sshd": sshd, "https": https, "site": site, "isolated": isolated,
-			"proxy": proxy, "proxied": proxied,
+			"proxy": proxy, "proxied": proxied, "pypi": pypi,
 		},
 	})
 }

@@ -41,6 +41,8 @@ type Options struct {
 	CacheDir string // absolute; "" keeps nothing
 	// VendorDir is a bundle of Vendor, asked before the cache; absolute, "" for none.
 	VendorDir string
+	VendorTo  string // where Vendor writes; absolute
+	NoWheels  bool   // Vendor leaves Python packages out
 	// AgentSocket and KnownHosts are the user's own ways into ssh hosts that no
 	// credentials block names.
 	AgentSocket string

@@ -31,15 +31,17 @@ type Vendored struct {
 	Dir     string
 	Commits int   // packfiles
 	Indexes int   // index documents
+	Wheels  int   // Python packages, each counted for each pack that needs it
 	Bytes   int64 // of all files
 	Notes   []string
 }
 
-// Vendor writes a bundle to dir (absolute): the packfile of every locked commit,
-// checked against the lock, the index documents, and a copy of the lock. A lock
-// that does not fit the declaration is a *StaleError. It needs no access to the
-// host.
-func Vendor(ctx context.Context, opts Options, dir string, cb Callbacks) (*Vendored, error) {
+// Vendor writes a bundle to opts.VendorTo: the packfile of every locked commit,
+// checked against the lock, the index documents, the wheels of the virtualenvs
+// unless opts.NoWheels, and a copy of the lock. A lock that does not fit the
+// declaration is a *StaleError. It needs no access to the host that it is for, but
+// for wheels the same Python and platform.
+func Vendor(ctx context.Context, opts Options, cb Callbacks) (*Vendored, error) {
 	decl, err := Load(opts)
 	if err != nil {
 		return nil, err
@@ -56,13 +58,13 @@ func Vendor(ctx context.Context, opts Options, dir string, cb Callbacks) (*Vendo
 		}
 		return nil, err
 	}
-	out := &Vendored{Declaration: p.Declaration, Dir: dir}
+	out := &Vendored{Declaration: p.Declaration, Dir: opts.VendorTo}
 	// Brought before the first file is written, so that a bundle is not left half
 	// done because a server is away; the cache has them then.
 	if err := w.bringAll(ctx, p.Lock); err != nil {
 		return out, err
 	}
-	writer, err := vendored.Create(w.disk(), dir)
+	writer, err := vendored.Create(w.disk(), opts.VendorTo)
 	if err != nil {
 		return out, err
 	}
@@ -71,6 +73,11 @@ func Vendor(ctx context.Context, opts Options, dir string, cb Callbacks) (*Vendo
 	}
 	if err := w.vendorIndexes(ctx, writer, out); err != nil {
 		return out, err
+	}
+	if !opts.NoWheels {
+		if err := w.vendorWheels(ctx, p, writer, out); err != nil {
+			return out, err
+		}
 	}
 	if err := writer.Add(vendoredLock, p.Lock.Bytes()); err != nil {
 		return out, err

@@ -115,6 +115,10 @@ func (p *Planned) buildVenv(ctx context.Context, d *desired, t tree.Tree, live, 
 		files = tree.FS(t)
 	}
 	request := virtualenv.Request{Ref: d.pack.Ref, Pack: files, Stage: stage, Final: final}
+	var err error
+	if request.Wheels, err = p.world.wheels(d.pack); err != nil {
+		return err
+	}
 	restored, notRestored := p.restoreVenv(ctx, d, request)
 	if restored {
 		return nil

@@ -30,7 +30,7 @@ const sumsName = "SHA256SUMS"
 // marker is its first line, a comment for sha256sum. The number is the format.
 const marker = "# packsync vendor 1"
 
-var sumLine = regexp.MustCompile(`\A([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9._/-]*)\z`)
+var sumLine = regexp.MustCompile(`\A([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9._/+!-]*)\z`)
 
 // Bundle is a directory that Write made. It is safe for concurrent use; nil is
 // a bundle of nothing.
@@ -93,6 +93,21 @@ func (b *Bundle) Read(name string) ([]byte, error) {
 	return data, nil
 }
 
+// Names returns the files that lie in a directory of the bundle, sorted.
+func (b *Bundle) Names(dir string) []string {
+	if b == nil {
+		return nil
+	}
+	var names []string
+	for name := range b.sums {
+		if strings.HasPrefix(name, dir+"/") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func sumOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
@@ -131,6 +146,14 @@ func Create(disk safefs.Disk, dir string) (*Writer, error) {
 			return nil, fmt.Errorf("%w; name a directory that is empty or not there", err)
 		}
 		w.before = b.sums
+		for _, entry := range entries {
+			if !safefs.IsTemp(entry.Name()) { // of a run that was killed
+				continue
+			}
+			if err := disk.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+				return nil, fmt.Errorf("make vendored bundle: %w", err)
+			}
+		}
 	}
 	// From here on an interrupted run leaves something that the next one knows.
 	return w, w.list(w.before)

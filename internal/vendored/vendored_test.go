@@ -48,6 +48,12 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
+	if got := b.Names("packs"); len(got) != 1 || got[0] != "packs/ab/abcd.pack" {
+		t.Errorf("names %q", got)
+	}
+	if got := append(b.Names("pack"), (*Bundle)(nil).Names("packs")...); len(got) != 0 {
+		t.Errorf("names %q of nothing", got)
+	}
 	if got, err := (*Bundle)(nil).Read("x"); got != nil || err != nil {
 		t.Errorf("no bundle: %q, %v", got, err)
 	}
@@ -101,7 +107,14 @@ func TestAnInterruptedRunIsFinishedByTheNext(t *testing.T) {
 	if got, err := b.Read("packs/a"); got != nil || err != nil {
 		t.Errorf("half a bundle has %q, %v", got, err)
 	}
+	left := filepath.Join(dir, safefs.TempName())
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	fill(t, dir, map[string]string{"packs/a": "a"})
+	if exists(left) {
+		t.Error("what a killed run left is still there")
+	}
 }
 
 func TestForeignDirectoriesAreLeftAlone(t *testing.T) {
