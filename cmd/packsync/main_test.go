@@ -55,6 +55,9 @@ func TestScript(t *testing.T) {
 			if name == "venv" {
 				return canBuildVenvs()
 			}
+			if tool, is := strings.CutPrefix(name, "tool:"); is {
+				return hasTool(tool)
+			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Setup: setup,
@@ -94,6 +97,11 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PACKSYNC_CACHE_DIR", filepath.Join(env.WorkDir, ".cache"))
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("NO_COLOR", "1")
+	repo, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		return err
+	}
+	env.Setenv("REPO", repo)
 	return nil
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"time"
 
@@ -29,4 +31,14 @@ func awaitText(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s does not match %s; it holds\n%s", args[1], args[0], data)
 		}
 	}
+}
+
+// hasTool is the condition [tool:NAME]: an absent tool is an error where nothing
+// may be skipped.
+func hasTool(name string) (bool, error) {
+	_, err := exec.LookPath(name)
+	if err != nil && os.Getenv("PACKSYNC_TEST_ALL") == "1" {
+		return false, fmt.Errorf("PACKSYNC_TEST_ALL=1 and %s is not installed", name)
+	}
+	return err == nil, nil
 }

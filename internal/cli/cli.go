@@ -53,6 +53,10 @@ func OSStreams() Streams {
 // Main runs one command and returns its exit code.
 func Main(ctx context.Context, args []string, s Streams) int {
 	a := &app{streams: s}
+	if onlyASCII(s.Environ) {
+		a.streams.Out = &asciiWriter{w: s.Out, json: &a.globals.json}
+		a.streams.Err = &asciiWriter{w: s.Err, json: new(bool)}
+	}
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
