@@ -19,8 +19,9 @@ import (
 // into it that Build needs for the same request, whatever is installed on this
 // host: those of the base requirements, of the pack's, and of all that they
 // require, for the version of Python and the platform of this host. Source
-// distributions become wheels here, unless OnlyBinary refuses them. Stage and
-// Final are not used.
+// distributions become wheels here, unless OnlyBinary refuses them. An address in
+// the requirements must tell a name, by which Build takes the wheel when Offline.
+// Stage and Final are not used.
 //
 // The names of the files are returned, sorted. After an error nothing is left.
 // progress and errors are as those of Build.
@@ -41,6 +42,9 @@ func (b *Builder) Download(ctx context.Context, r Request, dir string, progress 
 		return nil, err
 	}
 	if err := b.checkPolicy(reqs); err != nil {
+		return nil, err
+	}
+	if _, err := reqs.byName(); err != nil { // as Build would say without network
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, b.opts.Timeout, errTimeLimit)

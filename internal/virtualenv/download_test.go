@@ -48,7 +48,8 @@ func TestWhatIsDownloadedIsWhatABuildNeeds(t *testing.T) {
 	b := newBench(t, index, "")
 	b.opts.IndexURL = pack.NewSecret(strings.Replace(index.URL, "http://", "http://u:"+token+"@", 1) + "/simple/")
 	b.opts.BaseRequirements = []string{"acme_base<4"}
-	b.req.Pack = fstest.MapFS{"requirements.txt": {Data: []byte("-r more.txt\nacme-source\n")}, "more.txt": {Data: []byte("acme-hello\n")}}
+	address := strings.TrimSuffix(b.opts.IndexURL.Text(), "/simple/")
+	b.req.Pack = fstest.MapFS{"requirements.txt": {Data: []byte("-r more.txt\nacme-source @ " + address + "/files/acme_source-1.0.tar.gz ; python_version > '3'\n")}, "more.txt": {Data: []byte("acme-hello\n")}}
 	dir, names, err := b.download()
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,11 @@ func (w *workshop) pip(ctx context.Context, c pipCommand, reqs requirements, whe
 	if len(reqs) == 0 {
 		return nil
 	}
+	if w.opts.Offline && len(wheels) > 0 {
+		if reqs, err = reqs.byName(); err != nil {
+			return err
+		}
+	}
 	for _, name := range reqs.names() {
 		if _, err := w.handOver(path.Join("requirements", name), reqs[name]); err != nil {
 			return err
