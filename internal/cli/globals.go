@@ -65,7 +65,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.DurationVar(&g.lockTimeout, "lock-timeout", 0, "how long to wait for another run, e.g. 5m")
 	flags.BoolVar(&g.offline, "offline", false, "use no network: only what is cached")
 	flags.BoolVar(&g.verbose, "verbose", false, "show everything")
-	root.AddCommand(newDiff(a))
+	root.AddCommand(newDiff(a), newWhy(a))
 	root.AddCommand(
 		newImport(a), newHistory(a), newRollback(a), newRelease(a), newState(a),
 		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newPlan(a), newApply(a), newDestroy(a), newWatch(a),

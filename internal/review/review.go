@@ -78,9 +78,9 @@ func Compare(before, after *content.Inventory) []Change {
 	switch {
 	case before == nil && after == nil:
 	case after == nil:
-		c.add(Change{ID: PackRemoved, Grade: pack.Caution, Message: "the pack goes, with " + inventoryText(before)})
+		c.add(Change{ID: PackRemoved, Grade: pack.Caution, Message: "the pack goes, with " + InventoryText(before)})
 	case before == nil:
-		c.add(Change{ID: PackAdded, Grade: pack.Safe, Message: "the pack comes, with " + inventoryText(after)})
+		c.add(Change{ID: PackAdded, Grade: pack.Safe, Message: "the pack comes, with " + InventoryText(after)})
 		c.arrivals(after)
 		c.refusals(nil, after.Findings)
 	default:
@@ -159,8 +159,8 @@ func placeOf(at string) content.Place {
 	return p
 }
 
-// inventoryText counts what a pack contains.
-func inventoryText(inv *content.Inventory) string {
+// InventoryText counts what a pack contains.
+func InventoryText(inv *content.Inventory) string {
 	var parts []string
 	for _, of := range []struct {
 		n         int
