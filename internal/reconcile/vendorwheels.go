@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -21,10 +22,18 @@ import (
 	"github.com/packsync/packsync/internal/virtualenv"
 )
 
-// wheelsDir is where a bundle has the wheels of one pack for one version of
-// Python. Packs share none: what one requires must not change what another gets.
-func wheelsDir(version string, ref pack.Ref) string {
-	return path.Join("wheels", version, string(ref))
+// wheelsDir is where a bundle has the wheels of one pack for one target. Packs
+// share none: what one requires must not change what another gets.
+func wheelsDir(target string, ref pack.Ref) string {
+	return path.Join("wheels", target, string(ref))
+}
+
+// wheelTarget names the hosts that wheels are for: the version of Python, the
+// system and the machine, all of which decide what is required and which file is
+// taken.
+func wheelTarget(builder *virtualenv.Builder) (string, error) {
+	version, err := builder.Version()
+	return version + "-" + runtime.GOOS + "-" + runtime.GOARCH, err
 }
 
 // vendorWheels adds what the virtualenvs of the packs are made from, for the
@@ -63,13 +72,13 @@ func (w *world) vendorWheels(ctx context.Context, p *Planned, writer *vendored.W
 }
 
 func (w *world) vendorWheelsOf(ctx context.Context, p *Planned, declared config.Pack, builder *virtualenv.Builder, add func(string, []byte) error) (n int, err error) {
-	version, err := builder.Version()
+	target, err := wheelTarget(builder)
 	if err != nil {
 		return 0, fmt.Errorf("%w (set virtualenv = false in packs that need none, or give --no-wheels)", err)
 	}
 	t, err := w.tree(ctx, p.Resolved.Packs[declared.Ref])
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read the requirements of %s: %w", declared.Ref, withHint(err))
 	}
 	w.fetching(Fetch{Ref: declared.Ref})
 	defer func() { w.fetching(Fetch{Ref: declared.Ref, Done: true, Err: err}) }()
@@ -84,7 +93,7 @@ func (w *world) vendorWheelsOf(ctx context.Context, p *Planned, declared config.
 		if err != nil {
 			return 0, fmt.Errorf("vendor wheels of %s: %w", declared.Ref, err)
 		}
-		if err := add(path.Join(wheelsDir(version, declared.Ref), name), data); err != nil {
+		if err := add(path.Join(wheelsDir(target, declared.Ref), name), data); err != nil {
 			return 0, err
 		}
 	}
@@ -92,17 +101,27 @@ func (w *world) vendorWheelsOf(ctx context.Context, p *Planned, declared config.
 }
 
 // wheels are what the bundle has for the virtualenv of a pack; nil without one.
+// Where there is nothing else, to have them for other hosts only is an error.
 func (w *world) wheels(declared config.Pack) (map[string]func() ([]byte, error), error) {
 	if w.bundle == nil {
 		return nil, nil
 	}
-	version, err := w.builder(declared.Python).Version()
+	target, err := wheelTarget(w.builder(declared.Python))
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]func() ([]byte, error){}
-	for _, name := range w.bundle.Names(wheelsDir(version, declared.Ref)) {
+	for _, name := range w.bundle.Names(wheelsDir(target, declared.Ref)) {
 		found[path.Base(name)] = func() ([]byte, error) { return w.bundle.Read(name) }
+	}
+	if len(found) > 0 || !w.opts.Offline {
+		return found, nil
+	}
+	for _, name := range w.bundle.Names("wheels") {
+		if parts := strings.Split(name, "/"); len(parts) == 4 && parts[2] == string(declared.Ref) {
+			return nil, fmt.Errorf("the bundle %s has the Python packages of %s for %s, and this host is %s: run packsync vendor on a host like this one",
+				w.opts.VendorDir, declared.Ref, parts[1], target)
+		}
 	}
 	return found, nil
 }
