@@ -5,9 +5,10 @@
 GO        ?= go
 TESTFLAGS ?= -shuffle=on
 FUZZTIME  ?= 10s
+SOAKTIME  ?= 30m
 LINT      := $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help build test race check lint fmt bench benchgo fuzz demo docs clean
+.PHONY: help build test race check lint fmt bench benchgo fuzz soak demo docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ fuzz: ## run each fuzz target for FUZZTIME
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 		done; \
 	done
+
+soak: ## run watch through mistakes, outages and kills for SOAKTIME
+	PACKSYNC_SOAK=$(SOAKTIME) $(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./cmd/packsync
 
 demo: build ## watch bin/packsync work against git servers and a StackStorm double on this machine
 	$(GO) run ./internal/demo -packsync bin/packsync
