@@ -130,38 +130,57 @@ func (p *Planned) bring(ctx context.Context, d *desired) (tree.Tree, error) {
 	if !d.back {
 		return p.world.tree(ctx, d.pin)
 	}
-	t, err := p.keptTree(ctx, d.pack.Ref, d.side.Tree)
+	t, _, err := p.keptTree(ctx, d.pack.Ref, func(m tree.Manifest) bool { return m.Tree() == d.side.Tree })
 	if t != nil || err != nil {
 		return t, err
+	}
+	if d.side.Commit != "" {
+		t, err = p.world.tree(ctx, d.pin)
+		if err == nil || ctx.Err() != nil {
+			return t, err
+		}
+	}
+	// What StackStorm's own install left has all its files executable.
+	t, as, keptErr := p.keptTree(ctx, d.pack.Ref, func(m tree.Manifest) bool { return m.Content() == d.side.Content })
+	if keptErr != nil {
+		return nil, errors.Join(err, keptErr)
+	}
+	if t != nil {
+		d.side.Tree = as
+		d.findings = append(d.findings, finding{
+			ID: "PS-KEPT-MODES", Severity: pack.Note, Resource: string(d.pack.Ref),
+			Message: fmt.Sprintf("%s is taken from what was kept, with the executable bits that it had there: its source cannot be had, which would know them", d.pack.Ref),
+		})
+		return t, nil
 	}
 	if d.side.Commit == "" {
 		return nil, fmt.Errorf("that generation of %s is not kept any more, and a plain directory has no older versions to fetch: bring the directory back to that content and run apply (stackstorm.keep says how many are kept: now %d)",
 			d.pack.Ref, p.Config.Host.Keep)
 	}
-	return p.world.tree(ctx, d.pin)
+	return nil, err
 }
 
-// keptTree finds a tree among the displaced ones by its hash; nil if it is not
-// there. Every byte is read: what lies in keep/ is used, not believed.
-func (p *Planned) keptTree(ctx context.Context, ref pack.Ref, want pack.TreeHash) (tree.Tree, error) {
+// keptTree finds a tree among the displaced ones; nil if it is not there. Every
+// byte is read: what lies in keep/ is used, not believed.
+func (p *Planned) keptTree(ctx context.Context, ref pack.Ref, is func(tree.Manifest) bool) (tree.Tree, pack.TreeHash, error) {
 	kept, err := p.kept(ref, "-place", "-take-away")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, path := range kept {
 		t, err := tree.ReadDir(ctx, path)
 		if err != nil {
-			return nil, fmt.Errorf("read the kept generation: %w", err)
+			return nil, "", fmt.Errorf("read the kept generation: %w", err)
 		}
 		manifest, err := tree.HashOf(t)
 		if err != nil {
-			return nil, fmt.Errorf("read the kept generation %s: %w", path, err)
+			return nil, "", fmt.Errorf("read the kept generation %s: %w", path, err)
 		}
-		if manifest.Tree() == want {
-			return t, nil
+		if is(manifest) {
+			return t, manifest.Tree(), nil
 		}
 	}
-	return nil, nil
+	return nil, "", nil
 }
 
 // configOf finds the bytes of a config file by their digest: on disk, or among
