@@ -44,7 +44,7 @@ var notification = field{types: []string{"object"}, shape: &shape{fields: map[st
 // actionShape is StackStorm's schema of an action, without the schemas of the
 // parameters and the output.
 var actionShape = shape{fields: map[string]field{
-	"id": aString, "ref": aString, "uid": aString, "pack": aString, "metadata_file": aString,
+	"id": aString, "ref": aString, "uid": aString, "pack": {}, "metadata_file": aString,
 	"name": required(aString), "description": aString, "enabled": aBool,
 	"runner_type": required(aString), "entry_point": aString,
 	"parameters": anObject, "output_schema": anObject, "tags": tags,
@@ -57,6 +57,9 @@ func (d *document) readAction(inv *Inventory) {
 	d.name = d.text("name")
 	d.conform(&actionShape)
 	d.checkParameters()
+	for _, fault := range checkOutputSchema(d.root.Get("output_schema")) {
+		d.reportFault("", fault)
+	}
 	d.checkRunner()
 	if d.name == "" {
 		return
@@ -137,7 +140,7 @@ func (d *document) checkParameters() {
 		d.refuse(FindingKeyType, parameters, "parameters has no value; leave the key out, or write {}")
 	}
 	for _, fault := range CheckSchemas(parameters) {
-		d.reportFault(fault)
+		d.reportFault("the parameter ", fault)
 	}
 	runner := runners[d.text("runner_type")]
 	var positions []position
@@ -187,8 +190,8 @@ func (d *document) checkPositions(parameters *pyyaml.Node, positions []position)
 	}
 }
 
-func (d *document) reportFault(fault SchemaFault) {
-	what := "the parameter " + fault.String()
+func (d *document) reportFault(noun string, fault SchemaFault) {
+	what := noun + fault.String()
 	at := &pyyaml.Node{Line: fault.Line}
 	switch {
 	case fault.Later:

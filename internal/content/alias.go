@@ -24,9 +24,9 @@ var message = field{types: []string{"object"}, shape: &shape{open: true, fields:
 }}}
 
 var aliasShape = shape{fields: map[string]field{
-	"id": aString, "ref": aString, "uid": aString, "pack": aString, "metadata_file": aString,
+	"id": aString, "ref": aString, "uid": aString, "pack": {}, "metadata_file": aString,
 	"name": required(aString), "description": aString, "enabled": aBool, "action_ref": required(aString),
-	"formats": {required: true, types: []string{"array", "null"}, items: &field{types: []string{"string", "object"}, shape: &shape{open: true, fields: map[string]field{
+	"formats": {required: true, types: []string{"array", "null"}, items: &field{types: []string{"string", "object"}, shape: &shape{open: true, strict: true, fields: map[string]field{
 		"display": aString, "representation": {types: []string{"array"}, items: &aString},
 	}}}},
 	"ack": message, "result": message, "extra": anObject, "immutable_parameters": anObject,

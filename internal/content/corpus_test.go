@@ -1,83 +1,39 @@
-package content_test
+package content
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/testenv"
 )
-
-// corpus reads the real packs: by "pack/tag" what is in them.
-func corpus(t testing.TB) map[string]fstest.MapFS {
-	t.Helper()
-	archive, err := os.Open(filepath.Join(testenv.Shared(t), "corpus", "exchange-packs.tar.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer archive.Close()
-	unzipped, err := gzip.NewReader(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	packs := map[string]fstest.MapFS{}
-	for files := tar.NewReader(unzipped); ; {
-		header, err := files.Next()
-		if errors.Is(err, io.EOF) {
-			return packs
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		parts := strings.SplitN(header.Name, "/", 4) // packs/NAME/TAG/FILE
-		if header.Typeflag != tar.TypeReg || len(parts) != 4 {
-			continue
-		}
-		data, err := io.ReadAll(files)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := parts[1] + "/" + parts[2]
-		if packs[name] == nil {
-			packs[name] = fstest.MapFS{}
-		}
-		packs[name][parts[3]] = &fstest.MapFile{Data: data, Mode: 0o644}
-	}
-}
 
 // What the corpus holds that StackStorm refuses, and nothing else: counts that
 // StackStorm's own code gives for the same files.
 var refusedInTheExchange = map[string]int{
-	content.FindingYAML:    2,  // jenkins v0.7.2
-	content.FindingRunner:  19, // mistral-v2 and run-python, of former releases
-	content.FindingTrigger: 2,  // kubernetes v1.8.0 has rules for a trigger type that it dropped
+	FindingYAML:    2,  // jenkins v0.7.2
+	FindingRunner:  19, // mistral-v2 and run-python, of former releases
+	FindingTrigger: 2,  // kubernetes v1.8.0 has rules for a trigger type that it dropped
 }
 
-func TestTheExchange(t *testing.T) {
-	packs := corpus(t)
-	inventories, files := map[string]*content.Inventory{}, 0
-	for name, fsys := range packs {
-		files += len(fsys)
-		inv, err := content.Read(fsys)
+func TestTheExchangeInventories(t *testing.T) {
+	inventories, files := map[string]*Inventory{}, 0
+	for _, dir := range readCorpus(t) {
+		inv, err := Read(dir.files)
 		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+			t.Fatalf("%s: %v", dir.name, err)
 		}
 		if inv.Meta.Ref == "" {
-			t.Errorf("%s has no pack.yaml", name)
+			t.Errorf("%s has no pack.yaml", dir.name)
 		}
-		inventories[name] = inv
+		inventories[dir.name] = inv
+		files += len(dir.files.(fstest.MapFS))
 	}
 	if files != 12505 {
 		t.Errorf("read %d files, the corpus has 12505", files)
@@ -85,7 +41,7 @@ func TestTheExchange(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		refused := map[string]int{}
 		for _, inv := range inventories {
-			for _, f := range content.Refused(inv.Findings) {
+			for _, f := range Refused(inv.Findings) {
 				refused[f.ID]++
 			}
 		}
@@ -102,13 +58,13 @@ func TestTheExchange(t *testing.T) {
 }
 
 // checkRoundTrip wants an inventory to survive the cache.
-func checkRoundTrip(t *testing.T, name string, inv *content.Inventory) {
+func checkRoundTrip(t *testing.T, name string, inv *Inventory) {
 	t.Helper()
 	data, err := json.Marshal(inv)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	again := &content.Inventory{}
+	again := &Inventory{}
 	if err := json.Unmarshal(data, again); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -120,7 +76,7 @@ func checkRoundTrip(t *testing.T, name string, inv *content.Inventory) {
 // compareWithIndex holds the index of the Exchange against the packs at the
 // versions that it names. Another program made it, so it shows whether anything
 // is lost or added.
-func compareWithIndex(t *testing.T, inventories map[string]*content.Inventory) {
+func compareWithIndex(t *testing.T, inventories map[string]*Inventory) {
 	data, err := os.ReadFile(filepath.Join(testenv.Shared(t), "corpus", "exchange-index.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +111,7 @@ func compareWithIndex(t *testing.T, inventories map[string]*content.Inventory) {
 	}
 }
 
-func namesOf(inv *content.Inventory) map[string][]string {
+func namesOf(inv *Inventory) map[string][]string {
 	names := map[string][]string{"actions": nil, "sensors": nil, "rules": nil, "aliases": nil, "triggers": nil, "policies": nil}
 	for _, a := range inv.Actions {
 		names["actions"] = append(names["actions"], a.Name)

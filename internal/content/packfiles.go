@@ -19,7 +19,7 @@ const (
 
 // ConfigSchema is config.schema.yaml. Package packconfig judges values by it.
 type ConfigSchema struct {
-	Text       string      `json:"text"`                 // the file as it is
+	Source     []byte      `json:"source"`               // the file as it is, for packconfig.ParseSchema
 	Attributes []Parameter `json:"attributes,omitempty"` // sorted by name
 }
 
@@ -30,8 +30,8 @@ func (inv *Inventory) readMeta(fsys fs.FS) error {
 	var unusable *MetaError
 	switch {
 	case errors.As(err, &unusable):
-		if cause := unusable.Err; cause != nil && !errors.Is(cause, fs.ErrNotExist) && isUnreadable(cause) {
-			return fmt.Errorf("read %s: %w", MetaFile, cause)
+		if isUnreadable(unusable.Err) && !isDir(fsys, MetaFile) {
+			return fmt.Errorf("read %s: %w", MetaFile, unusable.Err)
 		}
 		inv.Findings = append(inv.Findings, finding(FindingMeta, pack.Warning, MetaFile, MetaFile, unusable.Line, "%s", unusable.Reason))
 		return nil
@@ -46,21 +46,31 @@ func (inv *Inventory) readMeta(fsys fs.FS) error {
 // something wrong.
 func isUnreadable(err error) bool {
 	var path *fs.PathError
-	return errors.As(err, &path)
+	return errors.As(err, &path) && !errors.Is(err, fs.ErrNotExist)
+}
+
+// readIfFile reads a file that need not be there. A directory of that name is no
+// file, as for StackStorm.
+func readIfFile(fsys fs.FS, name string) (data []byte, there bool, err error) {
+	data, err = readFile(fsys, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err != nil && isDir(fsys, name):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("read %s: %w", name, err)
+	}
+	return data, true, nil
 }
 
 // readConfigSchema reads config.schema.yaml. StackStorm refuses the pack as a
 // whole for a mistake in it.
 func (inv *Inventory) readConfigSchema(fsys fs.FS) error {
-	data, err := readFile(fsys, ConfigSchemaFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", ConfigSchemaFile, err)
+	data, there, err := readIfFile(fsys, ConfigSchemaFile)
+	if err != nil || !there {
+		return err
 	}
 	d := &document{file: ConfigSchemaFile, noun: "pack"}
-	schema := &ConfigSchema{Text: string(data)}
+	schema := &ConfigSchema{Source: data}
 	root, err := d.parse(fsys)
 	if err != nil {
 		return err
@@ -92,20 +102,17 @@ func (d *document) reportSchemaFault(fault SchemaFault) {
 }
 
 // readRequirements reads requirements.txt as pip does: a backslash continues a
-// line, a # after a space begins a comment.
+// line, a # after a space begins a comment. Bytes that are not UTF-8 are replaced.
 func (inv *Inventory) readRequirements(fsys fs.FS) error {
-	if _, err := fs.Stat(fsys, legacyConfigFile); err == nil {
+	if stat, err := fs.Stat(fsys, legacyConfigFile); err == nil && !stat.IsDir() {
 		inv.Findings = append(inv.Findings, finding(FindingIgnored, pack.Note, legacyConfigFile, legacyConfigFile, 0,
 			"%s is not read any more: StackStorm takes the config from configs/%s.yaml", legacyConfigFile, inv.Meta.Ref))
 	}
-	data, err := readFile(fsys, RequirementsFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	data, there, err := readIfFile(fsys, RequirementsFile)
+	if err != nil || !there {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", RequirementsFile, err)
-	}
-	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(data), "\ufeff"))
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(strings.TrimPrefix(string(data), "\ufeff"), "\ufffd"))
 	text = strings.ReplaceAll(text, "\\\n", "")
 	for line := range strings.SplitSeq(text, "\n") {
 		if line = strings.TrimSpace(withoutComment(line)); line != "" {

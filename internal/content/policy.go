@@ -19,7 +19,7 @@ type Policy struct {
 }
 
 var policyShape = shape{fields: map[string]field{
-	"id": aString, "ref": aString, "uid": aString, "pack": aString, "metadata_file": aString,
+	"id": aString, "ref": aString, "uid": aString, "pack": {}, "metadata_file": aString,
 	"name": required(aString), "description": aString, "enabled": aBool, "parameters": anObject,
 	"resource_ref": required(aString), "policy_type": required(aString),
 }}
@@ -83,6 +83,15 @@ func (d *document) checkPolicy() {
 	}
 	for _, m := range policy.check(parameters, "") {
 		d.refuse(FindingPolicyParameters, m.at, "in the parameters of %s, %s", name, m.what)
+	}
+	attributes := parameters.Get("attributes").Items()
+	for _, attribute := range attributes {
+		if attribute.Str() == "" {
+			d.refuse(FindingPolicyParameters, attribute, "in the parameters of %s, attributes holds an empty name", name)
+		}
+	}
+	if hasTwice(attributes) {
+		d.refuse(FindingPolicyParameters, parameters.Get("attributes"), "in the parameters of %s, attributes holds a name twice", name)
 	}
 	for _, p := range parameters.Pairs() {
 		if _, known := policy.fields[p.Key.Str()]; known && p.Value.Kind == pyyaml.Null {

@@ -21,7 +21,7 @@ type Rule struct {
 }
 
 var ruleShape = shape{fields: map[string]field{
-	"id": aString, "ref": aString, "uid": aString, "pack": aString, "metadata_file": aString,
+	"id": aString, "ref": aString, "uid": aString, "pack": {}, "metadata_file": aString,
 	"name": required(aString), "description": aString, "enabled": aBool, "context": anObject, "criteria": anObject, "tags": tags,
 	"type": {types: []string{"object"}, shape: &shape{fields: map[string]field{
 		"ref": required(aString), "parameters": anObject,
@@ -94,11 +94,14 @@ func (d *document) checkTimer() {
 	}
 	timer, ok := timers[triggerType]
 	parameters := trigger.Get("parameters")
-	if !ok || parameters != nil && parameters.Kind != pyyaml.Mapping {
+	switch {
+	case !ok:
 		return
-	}
-	if parameters == nil {
+	case parameters == nil:
 		parameters = &pyyaml.Node{Kind: pyyaml.Mapping, Line: line(trigger)}
+	case parameters.Kind == pyyaml.Null:
+		d.refuse(FindingTriggerParameters, parameters, "the parameters of the trigger %s have no value", triggerType)
+		return
 	}
 	for _, m := range timer.check(parameters, "") {
 		d.refuse(FindingTriggerParameters, m.at, "in the parameters of the trigger %s, %s", triggerType, m.what)
@@ -111,7 +114,11 @@ var operators = strings.Fields(`matchwildcard matchregex regex iregex eq equals 
 	td_lt timediff_lt td_gt timediff_gt exists nexists in inside nin ninside search`)
 
 func (d *document) checkCriteria() {
-	for _, p := range d.root.Get("criteria").Pairs() {
+	criteria := d.root.Get("criteria")
+	if criteria != nil && criteria.Kind == pyyaml.Null {
+		d.refuse(FindingCriteria, criteria, "criteria has no value; leave the key out, or write {}")
+	}
+	for _, p := range criteria.Pairs() {
 		key, operator := p.Key.Str(), p.Value.Get("type")
 		problem := ""
 		switch {

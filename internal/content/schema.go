@@ -54,6 +54,20 @@ func CheckSchemas(attributes *pyyaml.Node) []SchemaFault {
 	return c.faults
 }
 
+// checkOutputSchema compares the output_schema of an action with its meta-schema:
+// that of parameters, but at the first level any key is let through and any value
+// may be null.
+func checkOutputSchema(n *pyyaml.Node) []SchemaFault {
+	c := schemaChecker{attribute: "output_schema"}
+	for _, p := range n.Pairs() {
+		if key := p.Key.Str(); p.Value.Kind != pyyaml.Null && (keywords[key] != nil || nesting[key] != "") {
+			c.keyword(key, p, "")
+		}
+	}
+	c.bounds(n, "")
+	return c.faults
+}
+
 type schemaChecker struct {
 	attribute string
 	faults    []SchemaFault
@@ -92,24 +106,32 @@ var nesting = map[string]string{
 
 func (c *schemaChecker) schema(n *pyyaml.Node, path string) {
 	for _, p := range n.Pairs() {
-		key := p.Key.Str()
-		if check := keywords[key]; check != nil {
-			check(c, p.Value, joinKey(path, key))
-			continue
-		}
-		switch how, nested := nesting[key]; {
-		case nested:
-			c.nested(how, p.Value, joinKey(path, key))
-		case key == "format" && path != "":
-			isText(c, p.Value, joinKey(path, key))
-		case key == "format":
-			c.fault(p.Key, key, "%q is not a keyword that StackStorm knows here", key)
-			isText(c, p.Value, key)
-		default:
-			c.fault(p.Key, joinKey(path, key), "%q is not a keyword that StackStorm knows here", key)
-			c.faults[len(c.faults)-1].Later = path != ""
-		}
+		c.keyword(p.Key.Str(), p, path)
 	}
+	c.bounds(n, path)
+}
+
+func (c *schemaChecker) keyword(key string, p pyyaml.Pair, path string) {
+	at := joinKey(path, key)
+	if check := keywords[key]; check != nil {
+		check(c, p.Value, at)
+		return
+	}
+	if how, nested := nesting[key]; nested {
+		c.nested(how, p.Value, at)
+		return
+	}
+	if key == "format" {
+		isText(c, p.Value, at)
+	}
+	if key != "format" || path == "" {
+		c.fault(p.Key, at, "%q is not a keyword that StackStorm knows here", key)
+		c.faults[len(c.faults)-1].Later = path != ""
+	}
+}
+
+// bounds finds an exclusive bound without the bound.
+func (c *schemaChecker) bounds(n *pyyaml.Node, path string) {
 	for _, bound := range []string{"maximum", "minimum"} {
 		exclusive := "exclusive" + strings.ToUpper(bound[:1]) + bound[1:]
 		if node := n.Get(exclusive); node != nil && n.Get(bound) == nil {

@@ -35,15 +35,13 @@ type Sensor struct {
 	TriggerTypes []string `json:"trigger_types,omitempty"` // names, in the order of the file
 }
 
-var triggerShape = shape{fields: map[string]field{
-	"id": aString, "ref": aString, "uid": aString, "pack": aString, "metadata_file": aString,
+// triggerShape is open, since StackStorm takes out the keys that it wants and
+// validates only these.
+var triggerShape = shape{open: true, fields: map[string]field{
+	"id": {}, "ref": {}, "uid": {}, "pack": {}, "metadata_file": {},
 	"name": required(aString), "description": aString, "tags": tags,
 	"payload_schema": anObject, "parameters_schema": anObject,
 }}
-
-// triggerKeys are those that StackStorm looks at; it drops all others before it
-// validates.
-var triggerKeys = []string{"name", "pack", "description", "payload_schema", "parameters_schema", "tags", "metadata_file"}
 
 func (d *document) readTrigger(inv *Inventory) {
 	d.name = d.text("name")
@@ -63,14 +61,12 @@ func (d *document) trigger(n *pyyaml.Node, sensor string) Trigger {
 
 // checkTrigger checks the definition of a trigger type; where leads to it.
 func (d *document) checkTrigger(n *pyyaml.Node, where string) {
-	open := triggerShape
-	open.open = true
-	for _, m := range open.check(n, where) {
+	for _, m := range triggerShape.check(n, where) {
 		d.refuse(m.id, m.at, "%s", m.what)
 	}
 	for _, p := range n.Pairs() {
-		if key := p.Key.Str(); triggerShape.fields[key].types == nil {
-			d.note(p.Key, "%s is not read: a trigger type has no such key", joinKey(where, key))
+		if _, known := triggerShape.fields[p.Key.Str()]; !known {
+			d.note(p.Key, "%s is not read: a trigger type has no such key", joinKey(where, p.Key.Str()))
 		}
 	}
 }
@@ -139,7 +135,9 @@ func (d *document) checkPollInterval() {
 
 func (d *document) readTriggerTypes(inv *Inventory) (names []string) {
 	types := d.root.Get("trigger_types")
-	if types != nil && types.Kind != pyyaml.List {
+	// Python iterates over an empty text or mapping as it does over an empty list.
+	empty := types != nil && !types.Truthy() && (types.Kind == pyyaml.String || types.Kind == pyyaml.Mapping)
+	if types != nil && types.Kind != pyyaml.List && !empty {
 		d.refuse(FindingKeyType, types, "trigger_types has the type %s, not array", types.Kind)
 	}
 	for i, item := range types.Items() {

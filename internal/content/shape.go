@@ -23,6 +23,7 @@ type field struct {
 type shape struct {
 	fields map[string]field
 	open   bool // other keys are let through
+	strict bool // optional keys may be absent, but not null
 }
 
 var (
@@ -78,7 +79,7 @@ func (s *shape) check(n *pyyaml.Node, where string) (found []mismatch) {
 			found = append(found, mismatch{FindingKeyUnknown, p.Key, fmt.Sprintf("%q is not a key that StackStorm knows", joinKey(where, key))})
 		// An optional key may be null: StackStorm puts its default there, or
 		// leaves it out (reference.md 6.3, steps 1 and 2).
-		case known && (p.Value.Kind != pyyaml.Null || f.required):
+		case known && (p.Value.Kind != pyyaml.Null || f.required || s.strict):
 			found = append(found, f.check(p.Value, joinKey(where, key))...)
 		}
 	}
