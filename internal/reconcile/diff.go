@@ -236,7 +236,7 @@ func (d *differ) review(ctx context.Context) error {
 				mu.Lock()
 				unread[t.ref] = unreadFinding(t, errs)
 				mu.Unlock()
-				one.Before, one.After = nil, nil
+				one.Before, one.After, one.Unread = nil, nil, true
 			}
 			world.Packs[i] = one
 			return nil

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/packsync/packsync/internal/config"
@@ -21,7 +23,8 @@ import (
 // no content changes nothing is read.
 func (p *Planned) review(ctx context.Context, in *plan.Input) error {
 	in.FailOn = p.world.opts.FailOn
-	if !p.contentChanges() {
+	changes := p.contentChanges()
+	if len(changes) == 0 {
 		return nil
 	}
 	r := reviewing{planned: p, cache: p.world.inventories(p.note), world: review.World{Complete: true}, unread: map[pack.Ref]finding{}}
@@ -30,8 +33,15 @@ func (p *Planned) review(ctx context.Context, in *plan.Input) error {
 	}
 	result := review.Review(r.world)
 	in.Reviewed = result.Findings(p.accepts(time.Now()))
-	for ref, f := range r.unread {
-		in.Reviewed[ref] = append(in.Reviewed[ref], f)
+	for _, ref := range slices.Sorted(maps.Keys(r.unread)) {
+		f := r.unread[ref]
+		if changes[ref] {
+			in.Reviewed[ref] = append(in.Reviewed[ref], f)
+			continue
+		}
+		f.Grade, f.Severity, f.Resource = "", pack.Note, string(ref)
+		f.Message = strings.Replace(f.Message, "nobody knows what changes", "nobody knows whether these changes hit pack "+string(ref), 1)
+		in.Findings = append(in.Findings, f)
 	}
 	if f := review.DanglingFinding(result.Dangling); f != nil {
 		in.Findings = append(in.Findings, *f)
@@ -41,26 +51,27 @@ func (p *Planned) review(ctx context.Context, in *plan.Input) error {
 
 func (p *Planned) note(text string) { p.Notes = append(p.Notes, text) }
 
-// contentChanges tells whether a pack comes, goes or gets another tree.
-func (p *Planned) contentChanges() bool {
-	wanted := map[pack.Ref]bool{}
-	for _, d := range p.desired {
-		wanted[d.pack.Ref] = true
-		seen, there := p.seenOf(d.pack.Ref, d.side.BasePath)
-		recorded, managed := p.Record.Packs[d.pack.Ref]
-		if managed && recorded.Content != d.side.Content || !managed && (!there || seen.Content != d.side.Content) {
-			return true
+// contentChanges returns the packs that come, go or get another tree. A rollback
+// takes away no pack that it does not name.
+func (p *Planned) contentChanges() map[pack.Ref]bool {
+	changes, wanted := map[pack.Ref]bool{}, make(map[pack.Ref]bool, len(p.desired))
+	for i := range p.desired {
+		ref, side := p.desired[i].pack.Ref, &p.desired[i].side
+		wanted[ref] = true
+		if recorded, managed := p.Record.Packs[ref]; managed {
+			if recorded.Content != side.Content {
+				changes[ref] = true
+			}
+		} else if seen, there := p.seenOf(ref, side.BasePath); !there || seen.Content != side.Content {
+			changes[ref] = true
 		}
-	}
-	if p.world.opts.Rollback != nil {
-		return false
 	}
 	for ref := range p.Record.Packs {
-		if !wanted[ref] {
-			return true
+		if !wanted[ref] && p.world.opts.Rollback == nil {
+			changes[ref] = true
 		}
 	}
-	return false
+	return changes
 }
 
 // seenOf returns the pack that is on disk, first in its base path, else in any:
@@ -104,7 +115,7 @@ func (r *reviewing) gather(ctx context.Context) error {
 			if p.world.opts.Rollback == nil { // which takes nothing away
 				after = nil
 			}
-			r.world.Packs = append(r.world.Packs, review.Pack{Ref: ref, Before: before, After: after})
+			r.world.Packs = append(r.world.Packs, review.Pack{Ref: ref, Before: before, After: after, Unread: before == nil})
 		}
 	}
 	for _, base := range p.Config.BasePaths {
@@ -114,8 +125,7 @@ func (r *reviewing) gather(ctx context.Context) error {
 			}
 			taken[addr.Ref] = true
 			inv := r.onDisk(ctx, seen)
-			delete(r.unread, addr.Ref) // nothing happens to it
-			r.world.Packs = append(r.world.Packs, review.Pack{Ref: addr.Ref, Before: inv, After: inv})
+			r.world.Packs = append(r.world.Packs, review.Pack{Ref: addr.Ref, Before: inv, After: inv, Unread: inv == nil})
 		}
 	}
 	return nil
@@ -124,7 +134,7 @@ func (r *reviewing) gather(ctx context.Context) error {
 // desired adds a pack that is declared.
 func (r *reviewing) desired(ctx context.Context, d *desired) error {
 	add := func(before, after *content.Inventory) {
-		r.world.Packs = append(r.world.Packs, review.Pack{Ref: d.pack.Ref, Before: before, After: after})
+		r.world.Packs = append(r.world.Packs, review.Pack{Ref: d.pack.Ref, Before: before, After: after, Unread: after == nil})
 	}
 	seen, there := r.planned.seenOf(d.pack.Ref, d.side.BasePath)
 	if there && seen.Content == d.side.Content {
