@@ -60,6 +60,8 @@ warning literal-secret o.x.password: it is secret by the pack's schema, but is w
 		{"an empty secret hides nothing", `{password: {type: string, secret: true}}`, `{password: ""}`, ``},
 		{"a default that does not fit", `{a: {type: integer, default: x}}`, `{}`, `
 blocked schema a: the default in the pack's schema does not fit the schema (it must be an integer, but it is a string); give a value of your own`},
+		{"a default that does not fit in the place of a null", `{a: {type: integer, default: x}}`, `{a: null}`, `
+blocked schema a: the default in the pack's schema does not fit the schema (it must be an integer, but it is a string); give a value of your own`},
 		{"a default that does not fit but is not used", `{a: {type: integer, default: x}}`, `{a: 1}`, ``},
 		{"limits", `{n: {type: number, minimum: 1, exclusiveMinimum: true}, s: {type: string, maxLength: 2}, l: {type: array, minItems: 1, uniqueItems: true}, m: {type: integer, multipleOf: 5}}`, `{n: 1, s: äöü, l: [1, 1.0], m: 7}`, `
 blocked value l: it must not hold an element twice
