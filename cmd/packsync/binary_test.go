@@ -46,6 +46,9 @@ func binary(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "packsync-binary-"); built.err != nil {
 			return
 		}
+		if built.err = os.Chmod(built.dir, 0o755); built.err != nil { // other users run it too
+			return
+		}
 		// The overlay is a mutant of the product that the tests are to catch
 		// (internal/reconcile/mutants_test.go).
 		out, err := exec.Command("go", "build", "-overlay", os.Getenv("PACKSYNC_TEST_OVERLAY"), "-o", filepath.Join(built.dir, "packsync"), ".").CombinedOutput()
