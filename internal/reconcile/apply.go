@@ -44,6 +44,7 @@ func planAndApply(ctx context.Context, opts Options, cb Callbacks) (*Applied, er
 	if err != nil {
 		return nil, err
 	}
+	defer w.close()
 	if err := checkRoot(w.cfg); err != nil {
 		return nil, err
 	}

@@ -79,6 +79,7 @@ func CheckOut(ctx context.Context, opts Options, g GitDeclaration) (Checkout, er
 	if err != nil {
 		return last, err
 	}
+	defer w.close()
 	c.disk = w.disk()
 	snapshot, err := newest(ctx, w.sources, g, last.Commit)
 	if err != nil {

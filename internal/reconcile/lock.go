@@ -32,6 +32,7 @@ func Lock(ctx context.Context, opts Options, cb Callbacks) (*Locked, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.close()
 	mode := resolve.Missing
 	if opts.Update {
 		mode = resolve.Update

@@ -45,6 +45,10 @@ func open(opts Options, cb Callbacks, decl Declaration) (*world, error) {
 	return w, nil
 }
 
+// close lets go of connections that were kept for a next request: a run in a
+// process that goes on has none.
+func (w *world) close() { w.http.CloseIdleConnections() }
+
 // lock takes the run lock. A second run waits up to the lock timeout.
 func (w *world) lock(ctx context.Context) (unlock func(), err error) {
 	self := state.Holder{PID: os.Getpid(), Host: hostName(), Command: w.opts.Command, Since: time.Now()}

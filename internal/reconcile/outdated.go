@@ -57,6 +57,7 @@ func FindOutdated(ctx context.Context, opts Options, cb Callbacks) (*Outdated, e
 	if err != nil {
 		return nil, err
 	}
+	defer w.close()
 	lock, diags := lockfile.Read(opts.LockFile)
 	if diags.HasErrors() {
 		return nil, &DeclarationError{Diagnostics: diags, Files: decl.Files}

@@ -26,6 +26,7 @@ func Plan(ctx context.Context, opts Options, cb Callbacks) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.close()
 	planned, err := w.plan(ctx, decl)
 	if err != nil {
 		return planned, err
