@@ -7,6 +7,8 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/packsync/packsync/internal/pack"
 )
 
 // AutoApprove is the auto_approve block: what watch may carry out with nobody
@@ -16,6 +18,9 @@ type AutoApprove struct {
 	Actions []string
 	// MaxRemovals is how many packs one plan may remove.
 	MaxRemovals int
+	// FailOn is the least harmful change of content that waits for a person; "" for
+	// none.
+	FailOn pack.Grade
 }
 
 // approvable are the actions of a plan (package plan has them in its words).
@@ -39,6 +44,12 @@ func (l *loader) decodeAutoApprove() {
 	if approve.MaxRemovals > 0 && len(approve.Actions) > 0 && !slices.Contains(approve.Actions, "remove") {
 		l.error(b.body.Attributes["max_removals"].Expr.Range(), "Conflicting arguments",
 			"max_removals allows removals, but \"remove\" is not among the actions. Add it there, or leave max_removals out.")
+	}
+	if text, ok := b.text("fail_on", textNonEmpty); ok {
+		approve.FailOn = pack.Grade(text)
+		if approve.FailOn != pack.Breaking && approve.FailOn != pack.Caution {
+			l.error(b.body.Attributes["fail_on"].Expr.Range(), "Unknown grade", "fail_on is \"breaking\", or \"caution\" to let only what is safe happen unattended, not %q.", text)
+		}
 	}
 	l.cfg.AutoApprove = approve
 }

@@ -108,7 +108,7 @@ func dump(c *Config) string {
 		}
 	}
 	if a := c.AutoApprove; a != nil {
-		line("auto_approve %v, %d removals", a.Actions, a.MaxRemovals)
+		line("auto_approve %v, %d removals, fail_on %q", a.Actions, a.MaxRemovals, a.FailOn)
 	}
 	for _, a := range c.Accepts {
 		line("accept %s pack %s resource %q reason %q until %s", a.ID, a.Pack, a.Resource, a.Reason, a.Until.Format("2006-01-02"))

@@ -24,7 +24,7 @@ func declaration() *blockType {
 				labels: []string{"id"}, example: `accept "PS-ACTION-REMOVED" {`,
 				attrs: []string{"pack", "resource", "reason", "until"}, required: []string{"pack", "reason"},
 			},
-			"auto_approve": {example: "auto_approve {", attrs: []string{"actions", "max_removals"}, later: []string{"fail_on"}},
+			"auto_approve": {example: "auto_approve {", attrs: []string{"actions", "max_removals", "fail_on"}},
 			"packsync":     {example: "packsync {", attrs: []string{"required_version", "name"}},
 			"variable": {
 				labels: []string{"name"}, example: `variable "jira_password" {`,

@@ -23,6 +23,13 @@ func refusal(p *plan.Plan, flag bool, limit *config.AutoApprove) string {
 			return fmt.Sprintf("it would %s %s, and auto_approve does not name %q among its actions", c.Action, c.Ref, c.Action)
 		}
 	}
+	for _, c := range p.Changes {
+		for _, f := range c.Findings {
+			if f.Accepted == "" && f.Grade.AtLeast(limit.FailOn) {
+				return fmt.Sprintf("a change of %s is %s, and auto_approve has fail_on = %q: %s", c.Ref, f.Grade, limit.FailOn, f.Message)
+			}
+		}
+	}
 	if n := len(p.Removals()); n > limit.MaxRemovals {
 		return fmt.Sprintf("it would remove %d, and auto_approve allows %d (max_removals)", n, limit.MaxRemovals)
 	}

@@ -22,6 +22,12 @@ func TestRefusal(t *testing.T) {
 	limit := func(removals int, actions ...string) *config.AutoApprove {
 		return &config.AutoApprove{Actions: actions, MaxRemovals: removals}
 	}
+	graded := func(grade pack.Grade, accepted string) *plan.Plan {
+		p := changes(plan.Update)
+		p.Changes[0].Findings = []pack.Finding{{ID: "PS-X", Grade: grade, Accepted: accepted, Message: "an action is gone"}}
+		return p
+	}
+	wary := func(grade pack.Grade) *config.AutoApprove { return &config.AutoApprove{FailOn: grade} }
 	for _, c := range []struct {
 		name  string
 		plan  *plan.Plan
@@ -40,6 +46,13 @@ func TestRefusal(t *testing.T) {
 		{"one that is not", changes(plan.Update, plan.Install), false, limit(0, "update"), "would install p1"},
 		{"removals count even where they are named", changes(plan.Remove), false, limit(0, "remove"), "would remove 1"},
 		{"the flag does not lift the limit", changes(plan.Remove), true, limit(0), "would remove 1"},
+		{"what breaks waits", graded(pack.Breaking, ""), false, wary(pack.Breaking), "an action is gone"},
+		{"what breaks waits where caution is enough", graded(pack.Breaking, ""), false, wary(pack.Caution), "is breaking"},
+		{"caution does not wait for breaking", graded(pack.Caution, ""), false, wary(pack.Breaking), ""},
+		{"caution waits", graded(pack.Caution, ""), true, wary(pack.Caution), "is caution"},
+		{"what was accepted does not wait", graded(pack.Breaking, "agreed"), false, wary(pack.Breaking), ""},
+		{"nobody asked about grades", graded(pack.Breaking, ""), false, limit(0), ""},
+		{"what has no grade does not wait", graded("", ""), false, wary(pack.Caution), ""},
 		{"only the lock changes, within the limit", &plan.Plan{LockChanges: []plan.LockChange{{Ref: "p"}}}, false, limit(0, "update"), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,6 +3,7 @@
 auto_approve {
   actions      = ["instal", "remove"] # ERROR: Unknown action
   max_removals = -1                   # ERROR: Invalid number
+  fail_on      = "safe"               # ERROR: Unknown grade
 }
 
 auto_approve { # ERROR: Declared twice

@@ -1,9 +1,5 @@
 # Everything of the design that this version lacks is named, never ignored.
 
-auto_approve {
-  fail_on = "breaking" # ERROR: Not available in this version
-}
-
 variable "a" {
   env = "A" # ERROR: Not available in this version
 }

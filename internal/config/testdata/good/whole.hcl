@@ -11,6 +11,7 @@ packsync {
 auto_approve {
   actions      = ["install", "update", "configure", "remove"]
   max_removals = 2
+  fail_on      = "breaking"
 }
 
 variable "stage" {
