@@ -93,4 +93,3 @@ func isolated(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	exit(ts, false, append([]string{args[0], "unshare", "--net"}, args[1:]...))
 }
-

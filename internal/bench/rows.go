@@ -88,8 +88,8 @@ func (s *set) noOpRow(site string) error {
 	if err != nil {
 		return err
 	}
-	terraform, err := exec.LookPath("terraform")
-	if err != nil {
+	terraform, missing := exec.LookPath("terraform")
+	if missing != nil {
 		return nil
 	}
 	dir := filepath.Join(s.dir, "terraform")

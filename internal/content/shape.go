@@ -31,7 +31,6 @@ var (
 	aBool    = field{types: []string{"boolean"}}
 	anObject = field{types: []string{"object"}}
 	aList    = field{types: []string{"array"}}
-	aNumber  = field{types: []string{"number"}}
 	// tags is a list of anything with names and values.
 	tags = field{types: []string{"array"}, items: &anObject}
 )

@@ -145,18 +145,20 @@ func (c checkout) last(ctx context.Context) (Checkout, error) {
 		return Checkout{}, fmt.Errorf("look for an earlier check-out: %w", err)
 	}
 	var m marker
-	if json.Unmarshal(data, &m) != nil {
-		return Checkout{}, nil // cut off: fetched again
+	if json.Unmarshal(data, &m) == nil && c.holds(ctx, m.Tree) {
+		return Checkout{Dir: c.dir(), Commit: m.Commit}, nil
 	}
+	return Checkout{}, nil // cut off or changed: fetched again
+}
+
+// holds reports whether what is checked out can be read and has this tree hash.
+func (c checkout) holds(ctx context.Context, want pack.TreeHash) bool {
 	t, err := tree.ReadDir(ctx, c.dir())
 	if err != nil {
-		return Checkout{}, nil
+		return false
 	}
 	manifest, err := tree.HashOf(t)
-	if err != nil || manifest.Tree() != m.Tree {
-		return Checkout{}, nil
-	}
-	return Checkout{Dir: c.dir(), Commit: m.Commit}, nil
+	return err == nil && manifest.Tree() == want
 }
 
 // write puts a tree in the place of the last one, in one step. The marker comes

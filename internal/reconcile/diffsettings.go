@@ -16,9 +16,7 @@ func (b *baseSide) settings(after *config.Config) []string {
 	if before.Dir == "" {
 		return out
 	}
-	for _, argument := range differing("stackstorm", hostWithoutRegistration(before.Host), hostWithoutRegistration(after.Host)) {
-		out = append(out, argument)
-	}
+	out = append(out, differing("stackstorm", hostWithoutRegistration(before.Host), hostWithoutRegistration(after.Host))...)
 	for _, block := range []struct {
 		name          string
 		before, after any

@@ -30,7 +30,7 @@ func markerOf(n int) string { return fmt.Sprintf("installed by st2 pack install 
 // install is one st2 pack install. An error is one that a person would see.
 func (e *emulator) install(n int) error {
 	temp := filepath.Join(e.temp, fmt.Sprintf("%032x", n))
-	defer os.RemoveAll(temp) //nolint:errcheck // as StackStorm does, in a finally
+	defer os.RemoveAll(temp)
 	if err := os.MkdirAll(filepath.Join(temp, "actions"), 0o755); err != nil {
 		return err
 	}

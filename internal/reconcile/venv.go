@@ -59,10 +59,10 @@ func (w *world) venvThere(ref pack.Ref) (path, broken string, err error) {
 	} else if err != nil {
 		return "", "", fmt.Errorf("look for the virtualenv of %s: %w", ref, err)
 	}
-	if err := virtualenv.Inspect(path); err != nil {
-		return path, err.Error(), nil
+	if why := virtualenv.Inspect(path); why != nil {
+		broken = why.Error()
 	}
-	return path, "", nil
+	return path, broken, nil
 }
 
 // venvKeys fills in the reuse key of every pack that wants a virtualenv. The
