@@ -83,6 +83,9 @@ func (w *Watcher) Look(ctx context.Context) (Print, error) {
 		for _, t := range w.targets {
 			l.find(t)
 		}
+		if w.between != nil {
+			w.between()
+		}
 		if !w.renew(l.dirs) {
 			break
 		}

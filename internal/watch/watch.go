@@ -61,6 +61,7 @@ type Watcher struct {
 
 	targets []Target
 	ids     map[string]identity
+	between func() // of a test: called when directories are listed and not yet watched; else nil
 }
 
 // names are the entries of a directory that matter; nil means all.

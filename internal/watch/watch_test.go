@@ -231,6 +231,42 @@ func TestTreesGrow(t *testing.T) {
 	f.expect(dir, "lab/pack.yaml")
 }
 
+// TestNothingFallsBetweenListingAndWatching: a directory that was filled after it
+// was listed and before it was watched is listed again.
+func TestNothingFallsBetweenListingAndWatching(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(dir, "lab/deep"), 0o755))
+	w := New(Options{Poll: time.Hour})
+	t.Cleanup(func() { must(t, w.Close()) })
+	w.Follow([]Target{{Path: filepath.Join(dir, "lab"), Kind: Tree}})
+	filled := false
+	w.between = func() {
+		if !filled {
+			filled = true
+			write(t, filepath.Join(dir, "lab/deep/late.yaml"), "late")
+		}
+	}
+	f := &follower{Watcher: w, t: t}
+	if seen := f.look(); len(seen) != 1 {
+		t.Errorf("the print is %v, want the late file", seen)
+	}
+}
+
+// TestAnotherDirectoryOfTheSameName, which came while nobody looked, is watched in
+// the place of the first.
+func TestAnotherDirectoryOfTheSameName(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a/deep/lab/pack.yaml"), "one")
+	write(t, filepath.Join(dir, "b/deep/lab/pack.yaml"), "one")
+	f := newFollower(t, Target{Path: filepath.Join(dir, "a/deep/lab"), Kind: Tree})
+	// Nobody tells that a parent's parent was moved.
+	must(t, os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "c")))
+	must(t, os.Rename(filepath.Join(dir, "b"), filepath.Join(dir, "a")))
+	f.last = f.look()
+	write(t, filepath.Join(dir, "a/deep/lab/pack.yaml"), "two")
+	f.expect(dir, "a/deep/lab/pack.yaml")
+}
+
 func TestFolderTakesOnlyItsSuffix(t *testing.T) {
 	dir := t.TempDir()
 	f := newFollower(t, Target{Path: filepath.Join(dir, "configs"), Kind: Folder, Suffix: ".yaml"})
