@@ -27,6 +27,9 @@ blocked type hosts.1.port: it must be an integer, but it is a string`},
 		{"a null is not a value", `{a: {type: string, required: true}}`, `{a: null}`, `
 blocked type a: it must be a string, but it is null`},
 		{"a null takes the default", `{a: {type: integer, default: 5}}`, `{a: null}`, ``},
+		{"a null in a list takes the default of its elements", `{a: {type: array, items: {type: integer, default: 5}}}`, `{a: [null, 1]}`, ``},
+		{"a null in a list that has none", `{a: {type: array, items: {type: integer}}}`, `{a: [null, 1]}`, `
+blocked type a.0: it must be an integer, but it is null`},
 		{"an untyped attribute takes strings only", `{a: {description: x}}`, `{a: 5}`, `
 blocked type a: it must be a string, but it is an integer`},
 		{"a dynamic value where a number is wanted", `{port: {type: integer}}`, `{port: "{{ st2kv.system.port }}"}`, `
