@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -150,7 +151,12 @@ func (h *host) disk(hook func(safefs.Step) error) safefs.Disk {
 		})
 	}
 	if hook != nil {
-		d = safefs.WithHook(d, hook)
+		var mu sync.Mutex // packs are staged side by side, and hooks count
+		d = safefs.WithHook(d, func(s safefs.Step) error {
+			mu.Lock()
+			defer mu.Unlock()
+			return hook(s)
+		})
 	}
 	return d
 }
