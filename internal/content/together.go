@@ -2,13 +2,10 @@ package content
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
 )
-
-func needsFile(runner string) bool { return slices.Contains(needFile, runner) }
 
 // checkTogether finds what one file alone does not show: equal names, and
 // references inside the pack that lead nowhere. References to other packs are for

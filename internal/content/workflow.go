@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -157,7 +158,7 @@ func (inv *Inventory) checkEntryPoints(fsys fs.FS) error {
 		return err == nil, nil
 	}
 	for _, a := range inv.Actions {
-		if a.EntryPoint == "" || !needsFile(a.RunnerType) {
+		if a.EntryPoint == "" || !slices.Contains(needFile, a.RunnerType) {
 			continue
 		}
 		file, ok := a.EntryFile()
