@@ -88,9 +88,12 @@ func (s *set) noOpRow(site string) error {
 	if err != nil {
 		return err
 	}
-	terraform, missing := exec.LookPath("terraform")
-	if missing != nil {
-		return nil
+	terraform, err := exec.LookPath("terraform")
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil // no such peer here
+	}
+	if err != nil {
+		return err
 	}
 	dir := filepath.Join(s.dir, "terraform")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
