@@ -9,13 +9,14 @@ RACEPKGS  ?= ./internal/apply ./internal/daemon ./internal/index ./internal/inst
 	./internal/safefs/... ./internal/source/dir ./internal/source/memrepo ./internal/st2/... ./internal/transport ./internal/tree \
 	./internal/view ./internal/watch
 FUZZTIME  ?= 10s
+RELIABILITY := Stop|Fail|Crash|Damage|Intent|Registration|Race|Mutants|Readers|Cancel|Signal|SystemCall|Durable|Unreadable|Unlistable|Declaration|SameAgain|Sweep|Refused|Enough|KillLoop|Lock|Full|ReadOnly
 SOAKTIME  ?= 30m
 LINT      := $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help build test race check lint fmt bench benchgo fuzz soak demo docs clean
+.PHONY: help build test race check lint fmt bench benchgo fuzz soak reliability demo docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/packsync, static and reproducible; the version comes from git
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/packsync ./cmd/packsync
@@ -53,6 +54,12 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 soak: ## run watch through mistakes, outages and kills for SOAKTIME
 	PACKSYNC_SOAK=$(SOAKTIME) $(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./cmd/packsync
+
+reliability: ## crash and fail packsync for an hour or so, and print figures (docs/reliability.md)
+	@mkdir -p bin
+	@PACKSYNC_TEST_LONG=1 $(GO) test -count=1 -timeout 6h -v -run '$(RELIABILITY)' \
+		./internal/apply ./internal/state ./internal/safefs ./internal/reconcile ./cmd/packsync >bin/reliability.log 2>&1; \
+		status=$$?; grep -E 'figures:|^(---|ok|FAIL)|_test\.go:.*(:|lost|missing)' bin/reliability.log; exit $$status
 
 demo: build ## watch bin/packsync work against git servers and a StackStorm double on this machine
 	$(GO) run ./internal/demo -packsync bin/packsync

@@ -193,7 +193,7 @@ func TestKilledAtEverySystemCall(t *testing.T) {
 	x := newTraced(t)
 	kills := 0
 	for _, call := range mutating {
-		kills += x.sweep(call, "signal=SIGKILL", 9)
+		kills += x.sweep(call, "signal=SIGKILL", 12)
 	}
 	if kills < 15 {
 		t.Errorf("only %d kills: strace does not see the work", kills)
@@ -219,14 +219,14 @@ func TestErrorAtEverySystemCall(t *testing.T) {
 		if !longRun() {
 			errnos = errnos[i%4 : i%4+1]
 		}
-		try(call, 17, errnos...)
+		try(call, 29, errnos...)
 	}
 	for i, call := range []string{"openat", "read", "pread64", "newfstatat", "statx", "fstat"} {
 		errnos := []string{"EIO", "EACCES"}
 		if !longRun() {
 			errnos = errnos[i%2 : i%2+1]
 		}
-		try(call, 37, errnos...)
+		try(call, 97, errnos...)
 	}
 	try("getdents64", 1, "EIO") // each: an empty directory is the worst that can be made of an error
 	x.t = t

@@ -43,7 +43,7 @@ type trial struct {
 	before, after map[string]string
 	record        string // after the undisturbed apply
 	steps         int    // of the undisturbed apply
-	calls         int    // of operations, which have one or more steps
+	calls         int64  // of operations, which have one or more steps
 }
 
 func newTrial(t testing.TB, s scenario) *trial {
@@ -58,7 +58,7 @@ func newTrial(t testing.TB, s scenario) *trial {
 	if _, err := x.apply(late); err != nil {
 		t.Fatalf("undisturbed apply: %v", err)
 	}
-	x.after, x.record, x.calls = x.look(), x.recorded(), *calls
+	x.after, x.record, x.calls = x.look(), x.recorded(), calls.Load()
 	if x.steps < 8 || x.calls < 4 {
 		t.Fatalf("only %d steps: the hook does not see the work", x.steps)
 	}
@@ -293,7 +293,7 @@ func TestStopAtEveryStep(t *testing.T) {
 // effect and before the run learned of it.
 func TestStopAfterEveryOperation(t *testing.T) {
 	each(t, func(t *testing.T, x *trial) {
-		for n := 1; n <= x.calls; n++ {
+		for n := int64(1); n <= x.calls; n++ {
 			when := fmt.Sprintf("stopped after operation %d of %d", n, x.calls)
 			x.restore(x.saved)
 			disk, _ := stopAfter(x.disk(nil), n)
@@ -378,9 +378,9 @@ func TestFailAtEveryStep(t *testing.T) {
 				}
 			}
 		}
-		for n := 1; n <= x.calls; n++ {
+		for n := int64(1); n <= x.calls; n++ {
 			for i, errno := range errnos {
-				if long || i == n%len(errnos) {
+				if long || i == int(n)%len(errnos) {
 					try(fmt.Sprintf("operation %d of %d has its effect and fails with %v", n, x.calls, errno), failAfter(x.disk(nil), n, errno))
 				}
 			}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"io/fs"
+	"sync/atomic"
 
 	"github.com/packsync/packsync/internal/safefs"
 )
@@ -15,17 +16,17 @@ type lateDisk struct {
 
 // stopAfter is a disk on which the run ends after operation n; never with 0. It
 // returns the count of operations too.
-func stopAfter(d safefs.Disk, n int) (safefs.Disk, *int) {
-	count := 0
+func stopAfter(d safefs.Disk, n int64) (safefs.Disk, *atomic.Int64) {
+	var count atomic.Int64
 	return lateDisk{d,
 		func() error {
-			if count++; n > 0 && count > n {
+			if count.Add(1) > n && n > 0 {
 				return errStopped
 			}
 			return nil
 		},
 		func() error {
-			if n > 0 && count >= n {
+			if n > 0 && count.Load() >= n {
 				return errStopped
 			}
 			return nil
@@ -33,10 +34,10 @@ func stopAfter(d safefs.Disk, n int) (safefs.Disk, *int) {
 }
 
 // failAfter is a disk whose operation n has its effect and reports an error.
-func failAfter(d safefs.Disk, n int, err error) safefs.Disk {
-	count := 0
+func failAfter(d safefs.Disk, n int64, err error) safefs.Disk {
+	var count atomic.Int64
 	return lateDisk{d, func() error { return nil }, func() error {
-		if count++; count == n {
+		if count.Add(1) == n {
 			return &fs.PathError{Op: "late", Path: "/somewhere", Err: err}
 		}
 		return nil

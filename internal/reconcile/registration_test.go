@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -135,10 +136,10 @@ func TestStopAroundEveryRegistration(t *testing.T) {
 	for k := range calls {
 		when := fmt.Sprintf("stopped after call %d of %d", k+1, calls)
 		x.restore(x.saved)
-		dead := false
-		x.st2.double().Inject(st2test.Fault{Skip: k, Meanwhile: func() { dead = true }, Cut: true, After: true})
+		var dead atomic.Bool
+		x.st2.double().Inject(st2test.Fault{Skip: k, Meanwhile: func() { dead.Store(true) }, Cut: true, After: true})
 		disk := x.disk(func(safefs.Step) error {
-			if dead {
+			if dead.Load() {
 				return errStopped
 			}
 			return nil
