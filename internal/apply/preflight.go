@@ -118,8 +118,13 @@ func (a *Applier) targets(ctx context.Context, p *plan.Plan, content Content) ([
 			}
 			out = append(out, target{c.Ref, c.After.Path, need})
 		}
-		if c.Do.TakeAway != "" {
-			out = append(out, target{c.Ref, c.Do.TakeAway, Size{}})
+		if c.Do.Venv { // how large it gets is known when pip has built it
+			out = append(out, target{c.Ref, filepath.Join(a.Layout.VenvsDir, string(c.Ref)), Size{}})
+		}
+		for _, away := range []string{c.Do.TakeAway, c.Do.TakeVenv} {
+			if away != "" {
+				out = append(out, target{c.Ref, away, Size{}})
+			}
 		}
 	}
 	return out, nil

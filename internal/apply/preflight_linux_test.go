@@ -145,7 +145,7 @@ func (s *site) applier() *apply.Applier {
 	}
 	return &apply.Applier{
 		Disk: disk, Store: store, Key: key, St2: st2.None(), Now: time.Now,
-		Layout: apply.Layout{Work: s.path(".packsync"), ConfigsDir: s.path("configs"), Dirs: []string{s.path("packs")}, GID: -1, ConfigUID: -1, ConfigGID: -1},
+		Layout: apply.Layout{Work: s.path(".packsync"), ConfigsDir: s.path("configs"), VenvsDir: s.path("virtualenvs"), Dirs: []string{s.path("packs")}, GID: -1, ConfigUID: -1, ConfigGID: -1},
 	}
 }
 
@@ -212,6 +212,15 @@ func TestRefusedBeforeAnythingIsChanged(t *testing.T) {
 			s.mount(s.path("configs"), "configs", "", unix.MS_BIND, "")
 			s.mount("none", "configs", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
 		}, []string{"/configs cannot be written to", "read-only file system"}},
+		{"a virtualenvs directory that is mounted read-only", small, func(s *site) {
+			s.mkdir("virtualenvs")
+			s.mount(s.path("virtualenvs"), "virtualenvs", "", unix.MS_BIND, "")
+			s.mount("none", "virtualenvs", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
+		}, []string{"/virtualenvs cannot be written to", "read-only file system"}},
+		{"a virtualenv that is a mount point", small, func(s *site) {
+			s.mkdir("virtualenvs/p")
+			s.mount("none", "virtualenvs/p", "tmpfs", 0, "")
+		}, []string{"/virtualenvs/p cannot be replaced", "mount point"}},
 		{"a work folder that is mounted read-only", small, func(s *site) {
 			s.applier()
 			s.mount(s.path(".packsync"), ".packsync", "", unix.MS_BIND, "")
@@ -236,6 +245,7 @@ func TestRefusedBeforeAnythingIsChanged(t *testing.T) {
 			c.setup(s)
 			a := s.applier()
 			p, content := s.place(c.files)
+			p.Changes[0].Do.Venv = true
 			before := s.picture()
 			_, err := a.Stage(t.Context(), p, content)
 			if err == nil {
