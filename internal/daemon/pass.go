@@ -316,7 +316,10 @@ func few(paths []string) string {
 func firstLine(err error) string {
 	var decl *reconcile.DeclarationError
 	if errors.As(err, &decl) {
-		return fmt.Sprintf("%d mistakes in the declaration, or in what it asks for", len(decl.Diagnostics))
+		if n := len(decl.Diagnostics); n != 1 {
+			return fmt.Sprintf("%d mistakes in the declaration, or in what it asks for", n)
+		}
+		return "a mistake in the declaration, or in what it asks for"
 	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
