@@ -192,6 +192,7 @@ func TestManyEventsAreOnePass(t *testing.T) {
 	w.start()
 	w.awaitRegistration("den all")
 	before := len(w.log.passes())
+	began := time.Now()
 	file, err := os.OpenFile(w.path("packs/den/notes.txt"), os.O_CREATE|os.O_WRONLY, 0o644)
 	must(t, err)
 	for i := range 10_000 {
@@ -199,6 +200,9 @@ func TestManyEventsAreOnePass(t *testing.T) {
 		must(t, err)
 	}
 	must(t, file.Close())
+	// On a slow machine the writing outlasts the cap of the debounce: then a pass
+	// may begin in the middle of it, and is tried again if the file changes under it.
+	most := 1 + int(time.Since(began)/time.Second)
 	w.await("the update", func() bool {
 		data, err := os.ReadFile(w.path("root/packs/den/notes.txt"))
 		return err == nil && string(data) == "9999"
@@ -207,11 +211,11 @@ func TestManyEventsAreOnePass(t *testing.T) {
 	w.await("a last pass", func() bool { return slices.Contains(w.log.passes()[before:], "poke in-sync") })
 	applied := 0
 	for _, p := range w.log.passes()[before:] {
-		if p == "edit applied" {
+		if strings.HasSuffix(p, " applied") {
 			applied++
 		}
 	}
-	if applied != 1 {
+	if applied < 1 || applied > most {
 		t.Errorf("%d passes applied something: %v", applied, w.log.passes()[before:])
 	}
 }
