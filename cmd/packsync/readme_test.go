@@ -23,7 +23,7 @@ var digests = regexp.MustCompile(`d1:[0-9a-f]{64}`)
 // replaced by a server on this machine, and wants the plan that README.md shows.
 // UPDATE_SCRIPTS=1 writes it.
 func TestReadmePlanIsReal(t *testing.T) {
-	testenv.Need(t, "git")
+	testenv.Need(t, "git", "python3") // the plan names the virtualenvs that it would build
 	page := filepath.Join(testenv.Root(t), "README.md")
 	readme, err := os.ReadFile(page)
 	if err != nil {
