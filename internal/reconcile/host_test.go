@@ -291,6 +291,7 @@ func (h *host) picture(name string) string {
 }
 
 // holds reports whether some file of the root, or on the other device, holds text.
+// One in keep/ does not count: that is trimmed.
 func (h *host) holds(text string) bool {
 	found := false
 	for _, root := range []string{h.path("root"), h.far} {
@@ -298,6 +299,9 @@ func (h *host) holds(text string) bool {
 			continue
 		}
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == "keep" && strings.Contains(path, ".packsync") {
+				return fs.SkipDir
+			}
 			if err != nil || found || !d.Type().IsRegular() {
 				return err
 			}

@@ -67,7 +67,7 @@ var mutants = []mutant{
 	{
 		name:  "what a person wrote is kept like a generation, and trimmed like one",
 		edits: []edit{{"internal/apply/swap.go", "o.Old == \"\" || a.identify(ctx, o, path) != o.Old", "false && a.identify(ctx, o, path) != o.Old"}},
-		pkg:   crashes, test: "TestTheSameAgain",
+		pkg:   crashes, test: "TestStopAtEveryStep",
 	},
 	{
 		name:  "an interrupted apply is not finished",
