@@ -46,6 +46,9 @@ type Pack struct {
 	DependsOn  []pack.Ref    `json:"depends_on,omitempty"` // orders the removal of packs that are no longer declared
 	Registered Registered    `json:"registered"`
 	Hold       *Hold         `json:"hold,omitempty"`
+	// PurgeConfig: the config file goes when the pack is removed. The block that
+	// says so is gone then.
+	PurgeConfig bool `json:"purge_config,omitempty"`
 }
 
 // Config records a config file that packsync owns, or handed back.
@@ -60,8 +63,9 @@ type Venv struct {
 }
 
 // Registered records what StackStorm was told. Pending lists what it still has
-// to be told: registration types ("all", "configs"), or "unload" for a pack
-// whose removal waits for StackStorm.
+// to be told: registration types ("all", "configs"), "purge" where it still has to
+// lose what older versions registered, or "unload" for a pack whose removal waits
+// for StackStorm.
 type Registered struct {
 	Digest string `json:"digest,omitempty"`
 	// Config and Overrides are HMACs of what others wrote and StackStorm read then:
@@ -69,6 +73,10 @@ type Registered struct {
 	Config    string   `json:"config,omitempty"`
 	Overrides string   `json:"overrides,omitempty"`
 	Pending   []string `json:"pending,omitempty"`
+	// Stale tells that StackStorm has objects of older versions, which
+	// registered/REF.json names: a plan without changes then reads that file, and
+	// otherwise need not.
+	Stale bool `json:"stale,omitempty"`
 }
 
 // Hold keeps a pack where a rollback put it, until the pin is no longer the one
