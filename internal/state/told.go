@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,7 +10,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
@@ -35,39 +33,17 @@ type Told struct {
 	Overrides     string        `json:"overrides,omitempty"` // HMAC of the override files; "" for none
 	// Types are the registration types of that tree that StackStorm accepted, e.g.
 	// "all"; empty until it answered.
-	Types   []string `json:"types"`
-	Objects []Object `json:"objects"`
+	Types   []string      `json:"types"`
+	Objects []pack.Object `json:"objects"`
 	// Stale is what older versions registered, the tree lacks, and StackStorm still
 	// has as far as is known.
 	Stale    []StaleObject `json:"stale"`
 	Checksum string        `json:"checksum"`
 }
 
-// Object names something that StackStorm keeps of a pack.
-type Object struct {
-	Kind string `json:"kind"` // one of the Kind constants
-	Ref  string `json:"ref"`  // PACK.NAME
-}
-
-// The kinds of object.
-const (
-	KindAction  = "action"
-	KindRule    = "rule"
-	KindSensor  = "sensor"
-	KindTrigger = "trigger type"
-	KindAlias   = "alias"
-	KindPolicy  = "policy"
-)
-
-// Kinds lists the kinds in the order in which objects are deleted, so that nothing
-// is left for a moment that refers to what is gone (server-behaviour.md, Purge 14).
-func Kinds() []string {
-	return []string{KindRule, KindAlias, KindPolicy, KindAction, KindTrigger, KindSensor}
-}
-
 // StaleObject is an object that the present version lacks.
 type StaleObject struct {
-	Object
+	pack.Object
 	Left string `json:"left,omitempty"` // why it stays, one of the Left constants; "": it is to be deleted
 }
 
@@ -150,30 +126,25 @@ func (s *Store) RemoveTold(ref pack.Ref) error {
 }
 
 // All lists every object that StackStorm may have, sorted.
-func (t *Told) All() []Object {
+func (t *Told) All() []pack.Object {
 	out := slices.Clone(t.Objects)
 	for _, o := range t.Stale {
 		out = append(out, o.Object)
 	}
-	slices.SortFunc(out, CompareObjects)
+	slices.SortFunc(out, pack.CompareObjects)
 	return slices.Compact(out)
-}
-
-// CompareObjects orders objects by kind, as they are deleted, then by ref.
-func CompareObjects(a, b Object) int {
-	return cmp.Or(cmp.Compare(slices.Index(Kinds(), a.Kind), slices.Index(Kinds(), b.Kind)), strings.Compare(a.Ref, b.Ref))
 }
 
 // seal sorts, computes the checksum and returns the canonical text.
 func (t *Told) seal() ([]byte, error) {
 	t.FormatVersion = toldFormat
 	t.Types = append([]string{}, t.Types...)
-	t.Objects = append([]Object{}, t.Objects...)
+	t.Objects = append([]pack.Object{}, t.Objects...)
 	t.Stale = append([]StaleObject{}, t.Stale...)
 	slices.Sort(t.Types)
-	slices.SortFunc(t.Objects, CompareObjects)
+	slices.SortFunc(t.Objects, pack.CompareObjects)
 	t.Objects = slices.Compact(t.Objects)
-	slices.SortFunc(t.Stale, func(a, b StaleObject) int { return CompareObjects(a.Object, b.Object) })
+	slices.SortFunc(t.Stale, func(a, b StaleObject) int { return pack.CompareObjects(a.Object, b.Object) })
 	t.Checksum = ""
 	open, err := t.encode()
 	if err != nil {

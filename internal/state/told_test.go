@@ -8,14 +8,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
 )
+
+func object(kind, ref string) pack.Object { return pack.Object{Kind: kind, Ref: ref} }
 
 func someTold() *Told {
 	return &Told{
 		Ref: "jira", Serial: 3, Tree: "t1:aa", Config: "h", Types: []string{"all"},
-		Objects: []Object{{KindTrigger, "jira.seen"}, {KindAction, "jira.new"}, {KindAction, "jira.new"}},
-		Stale:   []StaleObject{{Object: Object{KindSensor, "jira.Poll"}, Left: LeftDisabled}, {Object: Object{KindRule, "jira.old"}}},
+		Objects: []pack.Object{object(pack.KindTrigger, "jira.seen"), object(pack.KindAction, "jira.new"), object(pack.KindAction, "jira.new")},
+		Stale:   []StaleObject{{Object: object(pack.KindSensor, "jira.Poll"), Left: LeftDisabled}, {Object: object(pack.KindRule, "jira.old")}},
 	}
 }
 
@@ -35,7 +38,7 @@ func TestToldIsReadAsItWasWritten(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, wrote) {
 		t.Fatalf("read %+v, %v\nwrote %+v", got, err, wrote)
 	}
-	want := []Object{{KindRule, "jira.old"}, {KindAction, "jira.new"}, {KindTrigger, "jira.seen"}, {KindSensor, "jira.Poll"}}
+	want := []pack.Object{object(pack.KindRule, "jira.old"), object(pack.KindAction, "jira.new"), object(pack.KindTrigger, "jira.seen"), object(pack.KindSensor, "jira.Poll")}
 	if !reflect.DeepEqual(got.All(), want) {
 		t.Errorf("all: %v", got.All())
 	}
