@@ -11,9 +11,11 @@ RACEPKGS  ?= ./internal/apply ./internal/daemon ./internal/index ./internal/inst
 FUZZTIME  ?= 10s
 RELIABILITY := Stop|Fail|Crash|Damage|Intent|Registration|Race|Mutants|Readers|Cancel|Signal|SystemCall|Durable|Unreadable|Unlistable|Declaration|SameAgain|Sweep|Refused|Enough|KillLoop|Lock|Full|ReadOnly
 SOAKTIME  ?= 30m
+# A folder of git repositories of packs, with their tags.
+PACKS     ?= ../.mirror
 LINT      := $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help build test race check lint fmt bench benchgo fuzz soak reliability demo docs clean
+.PHONY: help build test race check lint fmt bench benchgo upgrades fuzz soak reliability demo docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +45,9 @@ bench: build ## measure bin/packsync beside git, cp and terraform, on the same d
 
 benchgo: ## run the Go benchmarks of the inner loops
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+upgrades: ## review all releases of the packs in PACKS, one after the other, and print figures
+	PACKSYNC_PACKS=$(abspath $(PACKS)) $(GO) test -count=1 -v -run '^TestUpgrades$$' ./internal/review
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@$(GO) list ./... | while read -r pkg; do \
