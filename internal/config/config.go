@@ -78,7 +78,7 @@ type Registration struct {
 	Token  pack.Secret
 	CAFile string // api: added to the system roots; absolute
 	// command: argv prefix of st2-register-content; empty means it is found on
-	// PATH (st2-register-content, else st2ctl reload).
+	// PATH or where StackStorm's packages put it. Never st2ctl.
 	Command    []string
 	ConfigFile string // command: st2.conf given to it; default /etc/st2/st2.conf
 	Declared   bool   // there is a registration block

@@ -113,6 +113,10 @@ func (l *loader) decodeRegistration(inner *hclsyntax.Block) {
 		b.decodeAPI(&r, inner.DefRange())
 	case RegisterCommand:
 		r.Command = b.texts("command")
+		if slices.ContainsFunc(r.Command, func(arg string) bool { return filepath.Base(arg) == "st2ctl" }) {
+			l.error(b.body.Attributes["command"].Expr.Range(), "Unusable command", "st2ctl registers all packs at once and stops at the first that is broken, whoever that belongs to. "+
+				"Name the command that it calls itself and that takes one pack: st2-register-content (in StackStorm's packages /opt/stackstorm/st2/bin/st2-register-content).")
+		}
 		r.ConfigFile = b.pathOr("config_file", defaultConf)
 	}
 	l.cfg.Host.Registration = r

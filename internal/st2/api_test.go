@@ -53,15 +53,19 @@ func (r *rig) paths() (paths []string) {
 	return paths
 }
 
-func TestRegisterSendsOneRequest(t *testing.T) {
+func TestRegisterLooksAndSendsOneRequest(t *testing.T) {
 	r := newRig(t)
 	r.w.AddPack(t, "acme")
 	r.w.WriteConfig(t, "acme", "port: 1\n")
 	if _, err := r.client.Register(t.Context(), r.w.Request("acme", []string{"actions", "configs"}, "configs")); err != nil {
 		t.Fatal(err)
 	}
-	want := []st2test.Call{{Method: "POST", Path: "/v1/packs/register", Auth: "api key",
-		Body: `{"packs":["acme"],"types":["actions","configs"],"fail_on_failure":true}`}}
+	want := []st2test.Call{
+		{Method: "GET", Path: "/v1/executions?limit=100&action=packs.unload", Auth: "api key"},
+		{Method: "GET", Path: "/v1/executions?limit=100&action=packs.uninstall", Auth: "api key"},
+		{Method: "POST", Path: "/v1/packs/register", Auth: "api key",
+			Body: `{"packs":["acme"],"types":["actions","configs"],"fail_on_failure":true}`},
+	}
 	if diff := cmp.Diff(want, r.server.Calls()); diff != "" {
 		t.Error(diff)
 	}
@@ -75,7 +79,7 @@ func TestRegisterNamesTheDirectory(t *testing.T) {
 	if _, err := r.client.Register(t.Context(), req); err != nil {
 		t.Fatal(err)
 	}
-	if body := r.server.Calls()[0].Body; !strings.Contains(body, `"packs":["acme"]`) {
+	if body := r.server.Calls()[2].Body; !strings.Contains(body, `"packs":["acme"]`) {
 		t.Errorf("StackStorm wants the name of the directory: %s", body)
 	}
 }
@@ -240,13 +244,13 @@ func TestRegisterEndsWithTheContext(t *testing.T) {
 func TestARequestThatHangsIsGivenUpAndRepeated(t *testing.T) {
 	r := newRig(t)
 	req := r.w.AddPack(t, "acme")
-	r.server.Inject(st2test.Fault{Hang: true, Times: 1})
+	r.server.Inject(st2test.Fault{Path: "/v1/packs/register", Hang: true, Times: 1})
 	client := st2.NewAPI(st2.Options{URL: r.url, APIKey: pack.NewSecret(apiKey), HTTP: &http.Client{}, Clock: r.clock, RequestTimeout: 200 * time.Millisecond})
 	if _, err := client.Register(t.Context(), req); err != nil {
 		t.Error(err)
 	}
-	if got := len(r.server.Calls()); got != 2 {
-		t.Errorf("%d requests", got)
+	if got := r.paths(); len(got) != 4 || got[2] != got[3] {
+		t.Errorf("requests %v", got)
 	}
 }
 

@@ -20,9 +20,8 @@ import (
 
 // CommandOptions configure the command client.
 type CommandOptions struct {
-	// Argv is how to call st2-register-content or st2ctl, e.g. ["sudo",
-	// "st2-register-content"]. Empty: st2-register-content from PATH or where
-	// StackStorm's packages put it, else st2ctl.
+	// Argv is how to call st2-register-content, e.g. ["sudo",
+	// "st2-register-content"]. Empty: from PATH or where StackStorm's packages put it.
 	Argv       []string
 	ConfigFile string   // st2.conf for st2-register-content; "" leaves its default
 	Env        []string // environment of the command; nil is packsync's own
@@ -120,8 +119,10 @@ func lastWords(stderr string) string {
 	if strings.Contains(stderr, "Failed validating ") {
 		return valueHidden
 	}
+	// What is hidden is found by the words before it, so the whole text is looked at
+	// before it is cut.
 	var lines []string
-	for line := range strings.Lines(stderr) {
+	for line := range strings.Lines(hideValues(stderr)) {
 		if line = strings.TrimSpace(line); line != "" {
 			lines = append(lines, line)
 		}
@@ -167,8 +168,9 @@ func (c *command) argv(req Request) ([]string, error) {
 		argv = []string{found}
 	}
 	if slices.ContainsFunc(argv, func(arg string) bool { return filepath.Base(arg) == "st2ctl" }) {
-		// st2ctl refuses --register-pack (reference.md 4.2): it registers every pack.
-		return append(append(argv, "reload"), flags(req.Types, true)...), nil
+		// It refuses --register-pack (reference.md 4.2). A run over all packs ends at
+		// the first that is broken, whoever that belongs to.
+		return nil, &Error{Op: "register " + string(req.Ref), Text: "st2ctl cannot register one pack, only all of them at once", Hint: notFoundHint}
 	}
 	if c.ConfigFile != "" {
 		argv = append(argv, "--config-file", c.ConfigFile)
@@ -177,8 +179,13 @@ func (c *command) argv(req Request) ([]string, error) {
 	if err != nil {
 		return nil, &Error{Op: "register " + string(req.Ref), Err: err}
 	}
+	kinds := flags(req.Types, hasActions)
+	if len(kinds) == 0 {
+		return nil, &Error{Op: "register " + string(req.Ref), Text: "st2-register-content has no flag for only " + strings.Join(req.Types, ", ") +
+			": it registers rule types with rules and policy types with policies; and it registers no actions of a pack that has no directory actions/"}
+	}
 	argv = append(argv, "--register-pack", filepath.Clean(req.Dir))
-	return append(argv, flags(req.Types, hasActions)...), nil
+	return append(argv, kinds...), nil
 }
 
 // hasActions reports whether the pack has the directory without which
@@ -212,15 +219,15 @@ func flags(types []string, actions bool) []string {
 	return args
 }
 
-// findCommand looks for StackStorm's commands, the better one first.
+// findCommand looks for StackStorm's command.
 func findCommand() (string, error) {
-	candidates := []string{"st2-register-content", "/opt/stackstorm/st2/bin/st2-register-content", "st2ctl", "/opt/stackstorm/st2/bin/st2ctl"}
+	candidates := []string{"st2-register-content", "/opt/stackstorm/st2/bin/st2-register-content"}
 	for _, name := range candidates {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("find st2-register-content or st2ctl: neither is on PATH nor in /opt/stackstorm/st2/bin")
+	return "", fmt.Errorf("find st2-register-content: it is neither on PATH nor in /opt/stackstorm/st2/bin")
 }
 
 // keptOutput is how much of a command's output is kept, its end: a whole reload

@@ -23,14 +23,17 @@ func (a *api) Register(ctx context.Context, req Request) (Outcome, error) {
 	if req.Dir != "" {
 		name = filepath.Base(req.Dir)
 	}
-	c := call{
-		op:     "register " + string(req.Ref),
-		method: http.MethodPost,
-		path:   "/packs/register",
-		body:   registerBody{[]string{name}, req.Types, true},
+	c := call{op: "register " + string(req.Ref), method: http.MethodPost, path: "/packs/register"}
+	found, err := a.settle(ctx, c.op, req.Ref)
+	if err != nil {
+		return Outcome{}, err
 	}
+	if found.unloaded {
+		req.Types = []string{"all"}
+	}
+	c.body = registerBody{[]string{name}, req.Types, true}
 	var counts map[string]int
-	err := retry(ctx, a.Clock, func() (bool, error) {
+	err = retry(ctx, a.Clock, func() (bool, error) {
 		ans, mayPass, err := a.send(ctx, c)
 		if err != nil {
 			return a.explainRefusal(ctx, req, ans, mayPass, err)
@@ -44,7 +47,7 @@ func (a *api) Register(ctx context.Context, req Request) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Counts: counts}, nil
+	return Outcome{Counts: counts, Left: found.notes}, nil
 }
 
 // explainRefusal adds what a person should know about a failed registration. A

@@ -1,5 +1,5 @@
 // Package st2 is the boundary to a StackStorm installation: it tells StackStorm
-// to register or unregister packs. There are three implementations, api, command
+// to register or unregister packs, and reads back what it has. There are three implementations, api, command
 // and none; the suite that all pass is st2/st2test, next to a test double of the
 // server.
 //
@@ -23,7 +23,8 @@ type Client interface {
 	// Register makes StackStorm read one pack, or only the types named, from
 	// disk. It retries what is known to pass (an outage, a collision). A success
 	// means that what was due was counted; a zero where something was due is an
-	// error. The none client does nothing and succeeds.
+	// error. An execution that would undo the registration is waited for first, or
+	// cancelled, or is an error. The none client does nothing and succeeds.
 	Register(ctx context.Context, req Request) (Outcome, error)
 	// Unregister makes StackStorm forget one pack; the files must still be there.
 	// A pack that StackStorm does not know is a success. Where the client cannot
@@ -44,7 +45,9 @@ type Request struct {
 // Outcome is what StackStorm answered.
 type Outcome struct {
 	Counts map[string]int // by type, as the API counts; nil where the client cannot tell
-	Left   []string       // sentences for a person: what stays registered and how to remove it
+	// Left are sentences for a person: what stays registered and how to remove it,
+	// and what happened besides.
+	Left []string
 }
 
 // Error is a refusal or failure of StackStorm, with what it said. Text never

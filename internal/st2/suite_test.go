@@ -27,6 +27,14 @@ func TestAPIPassesTheSuite(t *testing.T) {
 	})
 }
 
+func TestAPIPassesTheReaderSuite(t *testing.T) {
+	st2test.RunReaderSuite(t, func(t *testing.T, w st2test.World) st2test.ReadingClient {
+		_, url := st2test.Start(t, st2test.Options{BasePaths: []string{w.Packs}, ConfigsDir: w.Configs, APIKey: apiKey})
+		client, _ := newAPI(url)
+		return client.(st2test.ReadingClient)
+	})
+}
+
 func TestCommandPassesTheSuite(t *testing.T) {
 	testenv.Need(t, "/bin/sh")
 	st2test.RunSuite(t, func(t *testing.T, w st2test.World) st2.Client {

@@ -24,7 +24,7 @@ type execution struct {
 	ID         string `json:"id"`
 	Status     string `json:"status"`
 	Parameters struct {
-		Packs []string `json:"packs"`
+		Packs names `json:"packs"`
 	} `json:"parameters"`
 }
 

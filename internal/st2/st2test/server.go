@@ -118,6 +118,38 @@ func (s *Server) Config(ref string) map[string]any {
 	return nil
 }
 
+// Lose drops an object, or the row of a pack, as a person or a restored database
+// does. It reports whether it was there.
+func (s *Server) Lose(collection, ref string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.store.rows[collection])
+	s.store.remove(collection, func(d doc) bool {
+		return d.text("ref") == ref || d.text("ref") == "" && d.text("pack") == ref
+	})
+	return len(s.store.rows[collection]) < before
+}
+
+// SetConfig changes the registered config of a pack, as PUT /v1/configs does.
+func (s *Server) SetConfig(ref string, values map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.putByPack("configs", ref, doc{"values": values})
+}
+
+// Execute asks for an execution, as a person does with st2 run, and returns its
+// id; "" if StackStorm refuses it.
+func (s *Server) Execute(action string, parameters map[string]any) (id string) {
+	body, err := json.Marshal(map[string]any{"action": action, "parameters": parameters})
+	if err != nil {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	made, _ := s.execute(body).body.(doc)
+	return made.text("id")
+}
+
 // SetEngine stops StackStorm's workflow engine or starts it. Executions wait
 // while it is stopped and are carried out when it starts.
 func (s *Server) SetEngine(up bool) {

@@ -41,6 +41,7 @@ func (st *store) seed() {
 		})
 	}
 	st.put("actions", "core.local", action("core", "local", "actions/local.yaml", doc{"runner_type": "local-shell-cmd"}))
+	st.put("actions", "packs.uninstall", action("packs", "uninstall", "actions/uninstall.meta.yaml", doc{"runner_type": "orquesta"}))
 	st.put("actions", "packs.unload", action("packs", "unload", "actions/unload.yaml", doc{"runner_type": "python-script"}))
 	st.put("triggertypes", "core.st2.webhook", triggerType("core", "st2.webhook", "", doc{"parameters_schema": doc{"type": "object"}}))
 	st.put("triggertypes", "core.st2.IntervalTimer", triggerType("core", "st2.IntervalTimer", "", doc{"parameters_schema": doc{"type": "object"}}))
