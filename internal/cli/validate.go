@@ -19,8 +19,8 @@ func newValidate(a *app) *cobra.Command {
 		Long: "Reads packs.hcl and everything it names and reports all mistakes at once. Variables without\n" +
 			"a value are taken as unknown.",
 		Args: cobra.NoArgs,
-		RunE: a.run(func(_ context.Context, _ []string) (outcome, error) {
-			decl, err := reconcile.Load(a.globals.options(a.streams, config.Partial))
+		RunE: a.run(func(ctx context.Context, _ []string) (outcome, error) {
+			decl, err := reconcile.Load(ctx, a.globals.options(a.streams, config.Partial))
 			if err != nil {
 				return outcome{}, err
 			}

@@ -29,6 +29,7 @@ type Config struct {
 	AutoApprove *AutoApprove // nil: there is no such block
 	Accepts     []Accept     // in the order declared
 	Inputs      []Input
+	SecretEnv   []string // names of environment variables that secrets are taken from, sorted: no child needs them
 }
 
 // Host is the stackstorm block: where StackStorm lives on this host.

@@ -43,6 +43,10 @@ type Request struct {
 	// ReadFile reads files that are named by absolute path or lie outside the
 	// declaration's directory; nil means from disk.
 	ReadFile func(path string) ([]byte, error)
+	// Run runs the command of a variable and returns what it prints; the error is a
+	// *CommandError if it can be. It may be called from several goroutines, and is
+	// called in the Full mode only. Without it there are no such values.
+	Run func(Command) ([]byte, error)
 }
 
 // maxFileSize bounds every file that is read: declarations, var files, files of
@@ -161,6 +165,7 @@ func (l *loader) finish() (*Config, map[string]*hcl.File, diag.List) {
 		return nil, l.files, l.diags
 	}
 	l.cfg.Dir = l.dir
+	l.cfg.SecretEnv = l.secretEnvironment()
 	l.cfg.Inputs = l.inputs
 	names := make([]string, 0, len(l.named))
 	for name := range l.named {

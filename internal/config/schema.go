@@ -28,8 +28,7 @@ func declaration() *blockType {
 			"packsync":     {example: "packsync {", attrs: []string{"required_version", "name"}},
 			"variable": {
 				labels: []string{"name"}, example: `variable "jira_password" {`,
-				attrs: []string{"type", "default", "description", "sensitive", "file"},
-				later: []string{"env", "command", "systemd_credential"},
+				attrs: []string{"type", "default", "description", "sensitive", "file", "env", "command", "systemd_credential"},
 			},
 			"locals": {example: "locals {"},
 			"stackstorm": {

@@ -257,7 +257,7 @@ func hasOrHave(names []string) string {
 // waysToGive says how a variable gets its value.
 func (l *loader) waysToGive(name string) string {
 	if v := l.vars[name]; v != nil && v.sensitive {
-		return fmt.Sprintf("It is sensitive: give it in a file with --var-file, in the environment as %s%s, or let the variable read a file with file = \"…\".", envPrefix, name)
+		return fmt.Sprintf("It is sensitive: give it in a file with --var-file, in the environment as %s%s, or let the variable take it from a file, env, command or systemd_credential.", envPrefix, name)
 	}
 	return fmt.Sprintf("Give it with --var %s=…, in a file with --var-file, or in the environment as %s%s.", name, envPrefix, name)
 }

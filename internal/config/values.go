@@ -79,10 +79,11 @@ func (l *loader) parseVarFile(path string) []*hcl.Attribute {
 	return attrs
 }
 
-// resolveVariables gives every variable its value: the last one given, else its
-// file, else its default, else an unknown one.
+// resolveVariables gives every variable its value: the last one given, else that
+// of its source, else its default, else an unknown one.
 func (l *loader) resolveVariables(values map[string][]given) {
 	l.reportUndeclared(values)
+	l.runCommands(values)
 	for _, name := range slices.Sorted(maps.Keys(l.vars)) {
 		v := l.vars[name]
 		v.value = v.mark(cty.UnknownVal(v.typ))
@@ -102,16 +103,16 @@ func (l *loader) resolveVariables(values map[string][]given) {
 func (l *loader) resolveUngiven(v *variable) {
 	at, used := l.used[v.name]
 	switch {
-	case v.file != "" && used:
-		val, err := l.readFile(v)
+	case v.source.kind != "" && used:
+		val, err := l.fromSource(v)
 		switch {
 		case err == nil:
 			v.value = v.mark(val)
 		case l.req.Mode == Partial:
-			// The file of a host need not exist where the declaration is reviewed.
+			// The secrets of a host need not be where the declaration is reviewed.
 			v.missing = true
 		default:
-			l.error(v.fileAt, "No value for variable", "The variable %q reads its value from a file: %s. It is used at %s.", v.name, err, place(at))
+			l.reportSource(v, at, err)
 		}
 	case v.def != cty.NilVal:
 		v.value = v.mark(v.def)

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/packsync/packsync/internal/diag"
@@ -119,60 +121,191 @@ func TestGivenTextIsReadByType(t *testing.T) {
 	}
 }
 
-func TestAVariableReadsItsFile(t *testing.T) {
-	const declared = `
-variable "v" {
-  file = "secrets/v"
-}
-pack "p" {
-  source     = "./p"
-  virtualenv = false
-  config     = { v = var.v }
-}
-`
+// Wherever a value comes from, the same holds for it.
+func TestAVariableTakesItsValueFromItsSource(t *testing.T) {
 	tests := []struct {
 		name    string
 		content string
 		err     error
-		env     []string
+		given   []string
 		want    string // "" for an error
+		problem string // part of it
 	}{
 		{name: "as it is", content: "hunter2", want: "hunter2"},
-		{name: "one line break is cut off", content: " hunter2 \r\n", want: " hunter2 "},
-		{name: "only one", content: "hunter2\n\n", want: "hunter2\n"},
-		{name: "a given value comes first", content: "hunter2", env: []string{"PACKSYNC_VAR_v=given"}, want: "given"},
-		{name: "empty", content: "\n"},
-		{name: "absent", err: fs.ErrNotExist},
-		{name: "unreadable", err: errors.New("permission denied")},
-		{name: "too large", content: strings.Repeat("x", maxFileSize+1)},
+		{name: "blanks stay", content: " hunter2 ", want: " hunter2 "},
+		{name: "a given value comes first", content: "hunter2", given: []string{"PACKSYNC_VAR_v=given"}, want: "given"},
+		{name: "empty", content: "", problem: "it is empty"},
+		{name: "no text", content: "\xff\xfehunter2", problem: "base64"},
+		{name: "unreadable", err: errors.New("permission denied"), problem: "permission denied"},
+		{name: "too large", content: strings.Repeat("x", maxFileSize+1), problem: "larger than 1 MiB"},
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			asked := ""
-			req := Request{Environ: test.env, ReadFile: func(path string) ([]byte, error) {
-				asked = path
-				return []byte(test.content), test.err
-			}}
-			cfg, _, diags := loadText(declared, req, nil)
-			if len(test.env) == 0 && asked != "/decl/secrets/v" {
-				t.Errorf("read %q", asked)
-			}
-			if test.want == "" {
-				if cfg != nil || summaries(diags) != "No value for variable" {
-					t.Errorf("got %v", diags)
+	sources := []struct {
+		argument, name string // name is in every message
+		request        func(content string, err error) Request
+	}{
+		{`file = "secrets/v"`, "/decl/secrets/v", func(content string, err error) Request {
+			return Request{ReadFile: readOnly("/decl/secrets/v", content, err)}
+		}},
+		{`systemd_credential = "v.x"`, `credential "v.x"`, func(content string, err error) Request {
+			return Request{Environ: []string{"CREDENTIALS_DIRECTORY=/run/credentials/p.service"}, ReadFile: readOnly("/run/credentials/p.service/v.x", content, err)}
+		}},
+		{`command = ["./give", "v"]`, "./give", func(content string, err error) Request {
+			return Request{Run: func(c Command) ([]byte, error) {
+				if len(content) > maxFileSize {
+					err = errTooLarge // the runner stops it
 				}
-				return
+				if c.Dir != "/decl" || strings.Join(c.Argv, " ") != "./give v" {
+					err = errors.New("another command")
+				}
+				return []byte(content), err
+			}}
+		}},
+		{`env = "V"`, "environment variable V", func(content string, err error) Request {
+			if err != nil {
+				return Request{}
 			}
-			if cfg == nil {
-				t.Fatal(diags)
+			return Request{Environ: []string{"V=old", "V=" + content, "VV=no"}}
+		}},
+	}
+	for _, source := range sources {
+		isEnv := strings.HasPrefix(source.argument, "env")
+		lines := []struct{ name, content, want string }{{"one line break is cut off", "hunter2\r\n", "hunter2"}, {"only one", "hunter2\n\n", "hunter2\n"}}
+		all := tests
+		for _, l := range lines {
+			test := tests[0]
+			test.name, test.content, test.want = l.name, l.content, l.want
+			if isEnv {
+				test.want = l.content // nothing appends to it
 			}
-			if got, secret := cfg.Packs[0].Config.Values["v"].(pack.Secret); !secret || got.Text() != test.want {
-				t.Errorf("got %q, secret %t, want %q", got.Text(), secret, test.want)
+			all = append(all[:len(all):len(all)], test)
+		}
+		for _, test := range all {
+			if isEnv && (test.err != nil || len(test.content) > maxFileSize) {
+				continue
 			}
-			if len(cfg.Inputs) != 1 {
-				t.Errorf("a secret's file is an input: %v", cfg.Inputs)
-			}
-		})
+			t.Run(source.argument+" "+test.name, func(t *testing.T) {
+				req := source.request(test.content, test.err)
+				req.Environ = append(req.Environ, test.given...)
+				cfg, _, diags := loadText("variable \"v\" {\n  "+source.argument+"\n}\npack \"p\" {\n  source     = \"./p\"\n  virtualenv = false\n  config     = { v = var.v }\n}\n", req, nil)
+				if test.want == "" {
+					if cfg != nil || summaries(diags) != "No value for variable" {
+						t.Fatalf("got %v", diags)
+					}
+					for _, part := range []string{source.name, test.problem, `variable "v"`, "packs.hcl line 7", "PACKSYNC_VAR_v"} {
+						if !strings.Contains(diags[0].Detail, part) {
+							t.Errorf("the message does not say %q: %s", part, diags[0].Detail)
+						}
+					}
+					if strings.Contains(diags[0].Detail, canary) || diags[0].Subject.Start.Line != 2 {
+						t.Errorf("at %v: %s", diags[0].Subject, diags[0].Detail)
+					}
+					return
+				}
+				if cfg == nil {
+					t.Fatal(diags)
+				}
+				if got, secret := cfg.Packs[0].Config.Values["v"].(pack.Secret); !secret || got.Text() != test.want {
+					t.Errorf("got %q, secret %t, want %q", got.Text(), secret, test.want)
+				}
+				if len(cfg.Inputs) != 1 {
+					t.Errorf("a secret is an input: %v", cfg.Inputs)
+				}
+			})
+		}
+	}
+}
+
+func readOnly(path, content string, err error) func(string) ([]byte, error) {
+	return func(asked string) ([]byte, error) {
+		if asked != path {
+			return nil, errors.New("another file: " + asked)
+		}
+		return []byte(content), err
+	}
+}
+
+const threeCommands = `
+variable "one" {
+  type    = map(string)
+  command = ["give"]
+}
+variable "two" {
+  type    = object({ user = string, password = string })
+  command = ["give"]
+}
+variable "given" {
+  command = ["no"]
+}
+variable "unused" {
+  command = ["no"]
+}
+variable "token" {
+  env = "TOKEN"
+}
+credentials "git.example.com" {
+  token_env = "GIT_TOKEN"
+}
+pack "p" {
+  source     = "./p"
+  virtualenv = false
+  config     = { a = var.one.password, b = var.two, c = var.given, d = var.token }
+}
+`
+
+func TestCommandsAreRunWhereTheirValuesAreNeeded(t *testing.T) {
+	var mu sync.Mutex
+	var ran []Command
+	req := Request{
+		Environ: []string{"TOKEN=t", "PACKSYNC_VAR_given=x"},
+		Run: func(c Command) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			ran = append(ran, c)
+			return []byte(`{"user": "u", "password": "a\/${b}\u0022%{c}"}`), nil
+		},
+	}
+	cfg, _, diags := loadText(threeCommands, req, nil)
+	if cfg == nil {
+		t.Fatal(diags)
+	}
+	want := []Command{{Argv: []string{"give"}, Dir: "/decl", HiddenEnv: []string{"GIT_TOKEN", "TOKEN"}}}
+	if diff := gocmp.Diff(want, ran); diff != "" {
+		t.Errorf("commands (-want +run):\n%s", diff)
+	}
+	values := cfg.Packs[0].Config.Values
+	if got := reveal(values["a"]); got != `secret("a/${b}\"%{c}")` {
+		t.Errorf("a is %s", got)
+	}
+	if !strings.Contains(reveal(values["b"]), `user = "u"`) {
+		t.Errorf("b is %s", reveal(values["b"]))
+	}
+	if diff := gocmp.Diff([]string{"GIT_TOKEN", "TOKEN"}, cfg.SecretEnv); diff != "" {
+		t.Errorf("hidden from children (-want +got):\n%s", diff)
+	}
+
+	ran = nil
+	req.Mode = Partial
+	cfg, _, diags = loadText(threeCommands, req, nil)
+	if cfg == nil || !cfg.Packs[0].Config.Unknown {
+		t.Errorf("in the partial mode the values are not just unknown: %v", diags)
+	}
+	if len(ran) > 0 {
+		t.Errorf("in the partial mode these run: %v", ran)
+	}
+}
+
+func TestWhatACommandSaysOnStderrIsShown(t *testing.T) {
+	_, _, diags := loadText(threeCommands, Request{
+		Environ: []string{"TOKEN=t", "PACKSYNC_VAR_given=x"},
+		Run: func(Command) ([]byte, error) {
+			return nil, &CommandError{Problem: "ended with exit code 7", Stderr: []string{"no key", "no hope"}}
+		},
+	}, nil)
+	if summaries(diags) != "No value for variable; No value for variable" {
+		t.Fatal(diags)
+	}
+	if want := "give ended with exit code 7. The last it said on stderr:\n\n    no key\n    no hope\n\nRun it by hand in /decl"; !strings.Contains(diags[0].Detail, want) {
+		t.Errorf("got %s", diags[0].Detail)
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
 
 	"github.com/packsync/packsync/internal/diag"
 )
@@ -22,8 +24,8 @@ type variable struct {
 	defaults  *typeexpr.Defaults // of optional object attributes; may be nil
 	def       cty.Value          // cty.NilVal without a default
 	sensitive bool
-	file      string // absolute; "" without
-	fileAt    diag.Range
+	source    variableSource
+	ran       *ran // the command of source; nil if it was not run
 
 	value   cty.Value // never cty.NilVal after resolveVariables
 	missing bool      // nothing gives it a value
@@ -64,10 +66,11 @@ func (l *loader) declareVariable(name string, inner *hclsyntax.Block) *variable 
 	literal := block{l: l, body: inner.Body, what: "variable"}
 	v.sensitive = literal.flag("sensitive", false)
 	literal.text("description", textAny)
-	if attr := attrs["file"]; attr != nil {
+	if v.source = literal.readSource(); v.source.kind != "" {
+		if attr := attrs["sensitive"]; attr != nil && !v.sensitive {
+			l.warn(attr.SrcRange, "Always sensitive", "A value that comes from %s is always a secret. Remove this line.", v.source.kind)
+		}
 		v.sensitive = true
-		v.fileAt = attr.Expr.Range()
-		v.file, _ = literal.path("file")
 	}
 	if attr := attrs["default"]; attr != nil {
 		l.declareDefault(v, attr)
@@ -85,11 +88,11 @@ func (l *loader) declareDefault(v *variable, attr *hclsyntax.Attribute) {
 	switch {
 	case v.sensitive && !empty:
 		l.error(attr.Expr.Range(), "Secret in the declaration",
-			"The variable %q is sensitive, so its default would be a secret that everybody can read who can read this file. Remove the default, and give the value in one of these ways:\n\n    file = \"/etc/packsync/%s\"   in the variable block\n    %s%s=…   in the environment\n    --var-file FILE   with %s = \"…\" in it",
+			"The variable %q is sensitive, so its default would be a secret that everybody can read who can read this file. Remove the default, and give the value in one of these ways:\n\n    file = \"/etc/packsync/%s\"   in the variable block; or env, command, systemd_credential\n    %s%s=…   in the environment\n    --var-file FILE   with %s = \"…\" in it",
 			v.name, v.name, envPrefix, v.name, v.name)
 		return
-	case v.file != "":
-		l.error(attr.NameRange, "Default never used", "The variable %q reads its value from a file, so its default would never be used. Remove one of the two.", v.name)
+	case v.source.kind != "":
+		l.error(attr.NameRange, "Default never used", "The variable %q takes its value from %s, so its default would never be used. Remove one of the two.", v.name, v.source.kind)
 		return
 	}
 	converted, err := v.convert(val)
@@ -126,7 +129,8 @@ func (v *variable) mark(val cty.Value) cty.Value {
 }
 
 // fromText reads a value that was given as text, as Terraform does: as it is for
-// a simple type or none, else as an expression. The error never shows it.
+// a simple type or none, else as JSON or as an expression. The error never shows
+// it.
 func (v *variable) fromText(text string) (cty.Value, error) {
 	if v.typ.IsPrimitiveType() || v.typ == cty.DynamicPseudoType {
 		val, err := v.convert(cty.StringVal(text))
@@ -135,17 +139,32 @@ func (v *variable) fromText(text string) (cty.Value, error) {
 		}
 		return val, nil
 	}
+	if val, err := decodeJSON(text); err == nil {
+		return v.fit(val)
+	}
 	if nestedTooDeeply([]byte(text)) {
 		return cty.NilVal, fmt.Errorf("it nests too deeply")
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "value", hcl.InitialPos)
 	if diags.HasErrors() {
-		return cty.NilVal, fmt.Errorf("it must be written as in packs.hcl, for example %s", v.example())
+		return cty.NilVal, fmt.Errorf("it must be written as JSON or as in packs.hcl, for example %s", v.example())
 	}
 	val, diags := expr.Value(nil)
 	if diags.HasErrors() {
 		return cty.NilVal, fmt.Errorf("it must be written without references and functions, for example %s", v.example())
 	}
+	return v.fit(val)
+}
+
+// decodeJSON reads what programs print: HCL would take a ${ in it for a template.
+func decodeJSON(text string) (cty.Value, error) {
+	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "[") {
+		return cty.NilVal, errors.New("neither an object nor a list")
+	}
+	return stdlib.JSONDecode(cty.StringVal(text))
+}
+
+func (v *variable) fit(val cty.Value) (cty.Value, error) {
 	converted, err := v.convert(val)
 	if err != nil {
 		return cty.NilVal, fmt.Errorf("%s", v.describe(err))
@@ -158,25 +177,4 @@ func (v *variable) example() string {
 		return `["a", "b"]`
 	}
 	return `{ name = "value" }`
-}
-
-// readFile is the value of a variable that has file.
-func (l *loader) readFile(v *variable) (cty.Value, error) {
-	src, err := l.req.ReadFile(v.file)
-	if err != nil {
-		return cty.NilVal, fmt.Errorf("cannot read %s: %w", v.file, cause(err))
-	}
-	if len(src) > maxFileSize {
-		return cty.NilVal, fmt.Errorf("cannot read %s: %w", v.file, errTooLarge)
-	}
-	// Editors and echo end a file with a line break that is not part of a secret.
-	text := strings.TrimSuffix(strings.TrimSuffix(string(src), "\n"), "\r")
-	if text == "" {
-		return cty.NilVal, fmt.Errorf("%s is empty", v.file)
-	}
-	val, err := v.fromText(text)
-	if err != nil {
-		return cty.NilVal, fmt.Errorf("the content of %s does not fit the type of the variable: %w", v.file, err)
-	}
-	return val, nil
 }

@@ -1,16 +1,11 @@
 package credential
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"net/url"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // mostOutput bounds what a command may print: the longest tokens have a few
@@ -34,55 +29,22 @@ func (s *Set) runTokenCommand(ctx context.Context, c *Credential) (string, error
 // run returns what a command prints on stdout. Its environment is ours without
 // the variables that hold tokens, and with extra.
 func (s *Set) run(ctx context.Context, dir string, extra []string, stdin []byte, argv ...string) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, s.opts.Timeout)
-	defer cancel()
-	cmd := exec.CommandContext(limited, argv[0], argv[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(s.Environ(), extra...)
-	cmd.Stdin = bytes.NewReader(stdin)
-	var out boundedBuffer
-	cmd.Stdout = &out
-	cmd.WaitDelay = time.Second // for a child's child that keeps the pipe open
-	err := cmd.Run()
-	var status *exec.ExitError
-	switch {
-	case limited.Err() != nil && ctx.Err() == nil:
-		return "", fmt.Errorf("did not end within %v", s.opts.Timeout)
-	case out.full:
-		return "", fmt.Errorf("printed more than %d bytes", mostOutput)
-	case errors.As(err, &status):
-		return "", fmt.Errorf("ended with exit code %d", status.ExitCode())
-	case errors.Is(err, exec.ErrNotFound):
-		return "", errors.New("is not on PATH")
-	case err != nil:
-		return "", fmt.Errorf("could not be run: %w", err)
-	}
-	return string(out.text), nil
+	out, err := Run(ctx, Command{
+		Argv: argv, Dir: dir, Environ: append(s.Environ(), extra...), Stdin: stdin, Timeout: s.opts.Timeout, Most: mostOutput,
+	})
+	return string(out), err
 }
 
 // Environ returns the environment for other programs: without packsync's own
-// variables and those that a block reads a token from.
+// variables and those that the declaration takes secrets from.
 func (s *Set) Environ() []string {
-	return slices.DeleteFunc(slices.Clone(s.opts.Environ), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return strings.HasPrefix(name, "PACKSYNC_") ||
-			slices.ContainsFunc(s.opts.Credentials, func(c Credential) bool { return c.TokenEnv != "" && c.TokenEnv == name })
-	})
-}
-
-// boundedBuffer takes no more than mostOutput.
-type boundedBuffer struct {
-	text []byte
-	full bool
-}
-
-func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if len(b.text)+len(p) > mostOutput {
-		b.full = true
-		return 0, errors.New("too much output")
+	hidden := slices.Clone(s.opts.HiddenEnv)
+	for _, c := range s.opts.Credentials {
+		if c.TokenEnv != "" {
+			hidden = append(hidden, c.TokenEnv)
+		}
 	}
-	b.text = append(b.text, p...)
-	return len(p), nil
+	return ChildEnviron(s.opts.Environ, hidden)
 }
 
 // gitHelper speaks git's credential protocol (gitcredentials(7)) for one URL.

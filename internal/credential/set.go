@@ -18,6 +18,7 @@ type Options struct {
 	// does not exist is empty. "" for none.
 	NetrcFile string
 	Environ   []string      // of the process, for TokenEnv and for commands
+	HiddenEnv []string      // names of variables in it that no command gets, besides those of TokenEnv
 	Dir       string        // where a TokenCommand runs
 	Timeout   time.Duration // of one command; 0 means half a minute
 }

@@ -77,7 +77,7 @@ func release(r *reconcile.Release) string {
 func (d *daemon) moveBranches(ctx context.Context) bool {
 	opts := d.opts.Run
 	opts.Config.Mode = config.Partial
-	decl, err := reconcile.Load(opts)
+	decl, err := reconcile.Load(ctx, opts)
 	if err != nil {
 		return false // the last pass said so
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/packsync/packsync/internal/apply"
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
@@ -89,7 +90,10 @@ func (d *daemon) reconcile(ctx context.Context, why cause) result {
 	opts := d.opts.Run
 	read := readings{}
 	opts.Config.ReadFile = read.read
-	decl, err := reconcile.Load(opts)
+	// What is followed can be told without secrets, which a pass asks for once.
+	partial := opts
+	partial.Config.Mode = config.Partial
+	decl, err := reconcile.Load(ctx, partial)
 	if err == nil {
 		d.targets = named(decl.Config)
 	}

@@ -18,7 +18,7 @@ const hidden = "(hidden)"
 // an unknown block shows nothing.
 var shownArguments = map[string][]string{
 	"packsync":     {"required_version", "name"},
-	"variable":     {"type", "description", "sensitive", "file", "default"}, // default: see hideDefaults
+	"variable":     {"type", "description", "sensitive", "file", "env", "systemd_credential", "default"}, // default: see makesSensitive
 	"stackstorm":   {"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift"},
 	"auto_approve": {"actions", "max_removals", "fail_on"},
 	"base_path":    {"path"},
@@ -153,7 +153,7 @@ func makesSensitive(name string, expression []hclsyntax.Token) bool {
 	if name == "sensitive" {
 		return len(expression) != 1 || string(expression[0].Bytes) != "false"
 	}
-	return name == "file" || !slices.Contains(shownArguments["variable"], name)
+	return !slices.Contains([]string{"type", "description", "default"}, name)
 }
 
 // header reads the rest of a block's first line, then its body.

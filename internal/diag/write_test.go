@@ -148,6 +148,8 @@ func TestHidden(t *testing.T) {
 			"variable \"a\" {\n  default = \"(hidden)\"\n  sensitive = true\n}\nvariable \"b\" {\n  sensitive = true\n  default = \"(hidden)\"\n}"},
 		{"a misspelt sensitive", "variable \"a\" {\n  default = \"hunter2\"\n  sensitiv = true\n}",
 			"variable \"a\" {\n  default = \"(hidden)\"\n  sensitiv = (hidden)\n}"},
+		{"a default beside a source", "variable \"a\" {\n  env = \"A\"\n  default = \"hunter2\"\n}\nvariable \"b\" {\n  command = [\"cat\", \"hunter2\"]\n}",
+			"variable \"a\" {\n  env = \"A\"\n  default = \"(hidden)\"\n}\nvariable \"b\" {\n  command = [\"(hidden)\", \"(hidden)\"]\n}"},
 		{"a plain default is shown", "variable \"a\" {\n  default = \"x\"\n  sensitive = false\n}",
 			"variable \"a\" {\n  default = \"x\"\n  sensitive = false\n}"},
 		{"a credential in a source", "pack \"a\" {\n  source = \"https://user:hunter2@git.example.com/x\"\n}",

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"context"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -19,8 +21,34 @@ func logins(cfg *config.Config, opts Options) *credential.Set {
 		})
 	}
 	return credential.New(credential.Options{
-		Credentials: list, NetrcFile: opts.NetrcFile, Environ: opts.Config.Environ, Dir: cfg.Dir,
+		Credentials: list, NetrcFile: opts.NetrcFile, Environ: opts.Config.Environ, HiddenEnv: cfg.SecretEnv, Dir: cfg.Dir,
 	})
+}
+
+// mostSecret bounds what the command of a variable may print: as much as a file
+// of a variable may hold.
+const mostSecret = 1 << 20
+
+// runCommands lets the declaration run the commands of its variables.
+func runCommands(ctx context.Context, environ []string) func(config.Command) ([]byte, error) {
+	return func(c config.Command) ([]byte, error) {
+		out, err := credential.Run(ctx, credential.Command{
+			Argv: c.Argv, Dir: c.Dir, Environ: credential.ChildEnviron(environ, c.HiddenEnv), Most: mostSecret,
+		})
+		var failed *credential.RunError
+		if errors.As(err, &failed) {
+			return nil, &config.CommandError{Problem: failed.Problem, Stderr: failed.Stderr}
+		}
+		return out, err
+	}
+}
+
+// forEdit is the request to judge an edit of a declaration that was read already:
+// it needs no secret.
+func forEdit(opts Options) config.Request {
+	request := opts.Config
+	request.Mode = config.Partial
+	return request
 }
 
 // wayOut is how HTTP leaves this host: as the network block says, else as the

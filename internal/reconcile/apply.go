@@ -36,7 +36,7 @@ func Apply(ctx context.Context, opts Options, cb Callbacks) (*Applied, error) {
 }
 
 func planAndApply(ctx context.Context, opts Options, cb Callbacks) (*Applied, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ type BuiltIndex struct {
 func BuildIndex(ctx context.Context, opts Options, from []string, repoURL string) (*BuiltIndex, error) {
 	decl := Declaration{Config: &config.Config{}}
 	if _, err := os.Stat(opts.Config.File); err == nil {
-		if decl, err = Load(opts); err != nil {
+		if decl, err = Load(ctx, opts); err != nil {
 			return nil, err
 		}
 	}

@@ -71,7 +71,7 @@ func CheckOut(ctx context.Context, opts Options, g GitDeclaration) (Checkout, er
 	if last.Commit != "" {
 		known := opts
 		known.Config.File, known.Config.Mode = filepath.Join(last.Dir, g.File), config.Partial
-		if decl, err := Load(known); err == nil {
+		if decl, err := Load(ctx, known); err == nil {
 			cfg = decl.Config
 		}
 	}

@@ -64,7 +64,7 @@ type Pinned struct {
 // nothing of a host and needs no secret; commits that are not cached are fetched.
 // With opts.FailOn the result comes with a *BlockedError.
 func Diff(ctx context.Context, opts Options, cb Callbacks, base string) (*Diffed, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

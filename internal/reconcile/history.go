@@ -19,8 +19,8 @@ type Past struct {
 }
 
 // ReadHistory reads who changed what and when. It changes nothing.
-func ReadHistory(_ context.Context, opts Options) (*Past, error) {
-	w, decl, err := openRoot(opts)
+func ReadHistory(ctx context.Context, opts Options) (*Past, error) {
+	w, decl, err := openRoot(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +37,8 @@ func ReadHistory(_ context.Context, opts Options) (*Past, error) {
 
 // openRoot reads the declaration and opens the root that it names, for commands
 // that look at the record only.
-func openRoot(opts Options) (*world, Declaration, error) {
-	decl, err := Load(opts)
+func openRoot(ctx context.Context, opts Options) (*world, Declaration, error) {
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, decl, err
 	}

@@ -67,7 +67,7 @@ func (e *RefusedError) Error() string {
 // which only adopts. The files of a pack are not touched. The block is written
 // before the record: stopped in between, the next apply adopts the pack.
 func Import(ctx context.Context, opts Options, request ImportRequest, cb Callbacks) (*Imported, error) {
-	w, decl, err := openRoot(opts)
+	w, decl, err := openRoot(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func (w *world) takeOver(ctx context.Context, request ImportRequest, result *Imp
 	}
 	result.File = file
 	after := config.AppendPacks(before, blocksOf(result.Packs))
-	cfg, files, diags := config.LoadEdited(w.opts.Config, map[string][]byte{file: after})
+	cfg, files, diags := config.LoadEdited(forEdit(w.opts), map[string][]byte{file: after})
 	if diags.HasErrors() {
 		return &DeclarationError{Diagnostics: diags, Files: files}
 	}

@@ -24,7 +24,7 @@ type Locked struct {
 // opts.Locked it writes nothing, and returns a *StaleError together with the
 // result if something would change. It needs no access to the host.
 func Lock(ctx context.Context, opts Options, cb Callbacks) (*Locked, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

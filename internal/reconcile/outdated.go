@@ -49,7 +49,7 @@ type Release struct {
 // it reads only the record, if there is one. The result comes with an error if
 // some packs could not be asked about.
 func FindOutdated(ctx context.Context, opts Options, cb Callbacks) (*Outdated, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // returned together with a *BlockedError or *StaleError where Apply would fail
 // with one.
 func Plan(ctx context.Context, opts Options, cb Callbacks) (*Planned, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -197,9 +197,15 @@ func packsWord(n int) string {
 	return fmt.Sprintf("%d packs", n)
 }
 
-// Load reads the declaration. The error is a *DeclarationError.
-func Load(opts Options) (Declaration, error) {
-	cfg, files, diags := config.Load(opts.Config)
+// Load reads the declaration, and runs the commands of its variables if opts ask
+// for all values. The error is a *DeclarationError, or the end of ctx.
+func Load(ctx context.Context, opts Options) (Declaration, error) {
+	request := opts.Config
+	request.Run = runCommands(ctx, request.Environ)
+	cfg, files, diags := config.Load(request)
+	if ctx.Err() != nil {
+		return Declaration{Files: files}, fmt.Errorf("read the declaration: %w", context.Cause(ctx))
+	}
 	if diags.HasErrors() {
 		return Declaration{Files: files}, &DeclarationError{Diagnostics: diags, Files: files}
 	}

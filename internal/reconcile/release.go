@@ -30,7 +30,7 @@ type Released struct {
 // goes first: stopped in between, the next apply takes the pack over again, and
 // never removes it.
 func ReleasePack(ctx context.Context, opts Options, cb Callbacks, ref pack.Ref, edit bool) (*Released, error) {
-	w, decl, err := openRoot(opts)
+	w, decl, err := openRoot(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func withoutPack(opts Options, decl Declaration, p config.Pack) (string, []byte,
 	if err != nil {
 		return "", nil, err
 	}
-	if _, files, diags := config.LoadEdited(opts.Config, map[string][]byte{file: data}); diags.HasErrors() {
+	if _, files, diags := config.LoadEdited(forEdit(opts), map[string][]byte{file: data}); diags.HasErrors() {
 		return "", nil, &DeclarationError{Diagnostics: diags, Files: files}
 	}
 	return file, data, nil
@@ -125,7 +125,7 @@ func writeDeclaration(disk safefs.Disk, path string, data []byte) error {
 // ReleaseHold lets a pack move again that a rollback holds. Nothing is installed:
 // the next apply does that.
 func ReleaseHold(ctx context.Context, opts Options, cb Callbacks, ref pack.Ref) (*Recorded, error) {
-	w, decl, err := openRoot(opts)
+	w, decl, err := openRoot(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

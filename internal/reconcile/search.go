@@ -33,7 +33,7 @@ var ErrNoIndex = errors.New(`no index is declared: declare one, for example inde
 // Search looks for packs in the declared indexes. Offline it looks into their
 // copies in the cache.
 func Search(ctx context.Context, opts Options, query string) (*Found, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (w *world) loadIndexes(ctx context.Context, decl *Declaration) (*index.Set,
 // IndexHealth asks every declared index how it is. A copy in the cache does not
 // count.
 func IndexHealth(ctx context.Context, opts Options) (*index.Health, Declaration, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, decl, err
 	}

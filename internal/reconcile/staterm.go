@@ -19,8 +19,8 @@ type Recorded struct {
 }
 
 // ReadRecord reads the record of a root as it is. It changes nothing.
-func ReadRecord(_ context.Context, opts Options) (*Recorded, error) {
-	w, decl, err := openRoot(opts)
+func ReadRecord(ctx context.Context, opts Options) (*Recorded, error) {
+	w, decl, err := openRoot(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *Recorded) Refs() []pack.Ref { return slices.Sorted(maps.Keys(r.Record.P
 // nothing else: what an apply begins with, for a host that comes up after a power
 // cut.
 func Recover(ctx context.Context, opts Options, cb Callbacks) (*apply.Recovery, error) {
-	w, _, err := openRoot(opts)
+	w, _, err := openRoot(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func notManaged(ref pack.Ref) error {
 // Forget takes a pack out of the record. Its files, its config and what
 // StackStorm has registered stay.
 func Forget(ctx context.Context, opts Options, cb Callbacks, ref pack.Ref) error {
-	w, _, err := openRoot(opts)
+	w, _, err := openRoot(ctx, opts)
 	if err != nil {
 		return err
 	}

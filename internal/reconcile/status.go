@@ -76,7 +76,7 @@ type RegisteredPack struct {
 // ReadStatus looks at the declaration, the lock, the record and the disk. It
 // asks neither the network nor StackStorm, and changes nothing.
 func ReadStatus(ctx context.Context, opts Options) (*Status, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ type Vendored struct {
 // declaration is a *StaleError. It needs no access to the host that it is for, but
 // for wheels the same Python and platform.
 func Vendor(ctx context.Context, opts Options, cb Callbacks) (*Vendored, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func (v *Verified) Mismatches() int {
 // locked, and compares them with the record and the lock. It trusts no
 // fingerprint, asks nobody and changes nothing.
 func Verify(ctx context.Context, opts Options, only []pack.Ref) (*Verified, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

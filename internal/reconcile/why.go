@@ -67,7 +67,7 @@ func (e *NotFoundError) Error() string {
 // pack: from the declaration to the commit to the file to who refers to it. It
 // reads what is locked, and where there is a host also what is installed there.
 func Why(ctx context.Context, opts Options, cb Callbacks, name string) (*Traced, error) {
-	decl, err := Load(opts)
+	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

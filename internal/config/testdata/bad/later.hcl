@@ -1,17 +1,5 @@
 # Everything of the design that this version lacks is named, never ignored.
 
-variable "a" {
-  env = "A" # ERROR: Not available in this version
-}
-
-variable "b" {
-  command = ["cat", "/x"] # ERROR: Not available in this version
-}
-
-variable "c" {
-  systemd_credential = "x" # ERROR: Not available in this version
-}
-
 stackstorm {
   new_content = "disabled" # ERROR: Not available in this version
 }
