@@ -44,6 +44,7 @@ type Host struct {
 	ConfigGroup    string // default st2
 	OnDrift        OnDrift
 	Mode           FileMode
+	Purge          Purge
 	Keep           int    // displaced generations that are kept of each pack: 1 to 100, default 2
 	Python         string // absolute interpreter for virtualenvs; "" for StackStorm's, else python3
 	Version        string // of StackStorm, X.Y.Z, as declared; "" lets it be looked up on the host
@@ -141,6 +142,10 @@ type Pack struct {
 	Mode       FileMode
 	Replace    bool       // an unmanaged directory in the way is replaced, the old one goes to pen/
 	DependsOn  []pack.Ref // sorted
+	Purge      Purge
+	Protect    []string // refs of objects that are never purged; one that ends in * is all that begin alike
+	// PurgeConfig: the config file goes when the pack is removed.
+	PurgeConfig bool
 
 	Range         hcl.Range // the block's header
 	SourceRange   hcl.Range

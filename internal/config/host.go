@@ -45,6 +45,7 @@ func (l *loader) decodeHost() {
 	h.OnDrift = b.onDrift()
 	h.Mode = b.mode()
 	h.Keep = b.keep()
+	h.Purge = b.purge()
 	h.Python, _ = b.path("python")
 	h.Version = b.stackstormVersion()
 	h.Registration = Registration{Kind: RegisterNone}

@@ -33,7 +33,7 @@ func declaration() *blockType {
 			"locals": {example: "locals {"},
 			"stackstorm": {
 				example: "stackstorm {",
-				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python", "conf", "version", "mode", "keep"},
+				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python", "conf", "version", "mode", "keep", "purge"},
 				later:   []string{"new_content"},
 				blocks:  map[string]*blockType{"registration": registration},
 			},
@@ -56,9 +56,10 @@ func declaration() *blockType {
 				attrs: []string{
 					"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config", "config_file",
 					"virtualenv", "depends_on", "for_each", "ref", "replace", "on_drift", "mode",
+					"purge", "purge_config", "protect",
 				},
 				later: []string{
-					"purge", "purge_config", "protect", "new_content", "overrides",
+					"new_content", "overrides",
 				},
 				blocks: map[string]*blockType{
 					"limits": {example: "limits {", attrs: []string{"files", "bytes"}},

@@ -54,6 +54,16 @@ func (c *command) Unregister(ctx context.Context, ref pack.Ref) (Outcome, error)
 	return Outcome{Left: everythingLeft(ref)}, ctx.Err()
 }
 
+func (*command) Purge(_ context.Context, ref pack.Ref, _ []pack.Object) (Purged, error) {
+	return Purged{}, cannot("purge", ref, "command")
+}
+
+func (*command) Unload(_ context.Context, ref pack.Ref) error {
+	return cannot("unload", ref, "command")
+}
+
+func (*command) RulesOn(ctx context.Context, _ pack.Ref) ([]Rule, error) { return nil, ctx.Err() }
+
 func (c *command) Register(ctx context.Context, req Request) (Outcome, error) {
 	argv, err := c.argv(req)
 	if err != nil {

@@ -2,6 +2,7 @@ package st2
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/packsync/packsync/internal/pack"
 )
@@ -23,6 +24,19 @@ func (none) Unregister(ctx context.Context, ref pack.Ref) (Outcome, error) {
 		return Outcome{}, err
 	}
 	return Outcome{Left: everythingLeft(ref)}, ctx.Err()
+}
+
+func (none) Purge(_ context.Context, ref pack.Ref, _ []pack.Object) (Purged, error) {
+	return Purged{}, cannot("purge", ref, "none")
+}
+
+func (none) Unload(_ context.Context, ref pack.Ref) error { return cannot("unload", ref, "none") }
+
+func (none) RulesOn(ctx context.Context, _ pack.Ref) ([]Rule, error) { return nil, ctx.Err() }
+
+// cannot refuses what only the API can do; the planner asks nobody else for it.
+func cannot(verb string, ref pack.Ref, kind string) error {
+	return &Error{Op: verb + " " + string(ref), Text: "registration " + strconv.Quote(kind) + " deletes nothing from StackStorm"}
 }
 
 // everythingLeft is what stays where a client cannot unregister.

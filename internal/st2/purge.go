@@ -36,69 +36,111 @@ func (o object) triggerType() string {
 	return ""
 }
 
-// unregisterByObject deletes what the API can delete, in an order that never
-// leaves a rule without its trigger (server-behaviour.md, Purge 14), and names
-// the rest. It can be repeated after a failure.
-func (a *api) unregisterByObject(ctx context.Context, op string, ref pack.Ref) (Outcome, error) {
-	for _, collection := range []string{"rules", "actionalias", "policies", "actions"} {
-		objects, err := a.list(ctx, op, collection, "ref,pack", ref)
-		if err != nil {
-			return Outcome{}, err
-		}
-		for _, o := range objects {
-			if err := a.delete(ctx, op, collection, o); err != nil {
-				return Outcome{}, err
-			}
-		}
-	}
-	left, err := a.deleteTriggerTypes(ctx, op, ref)
-	if err != nil {
-		return Outcome{}, err
-	}
-	sensors, err := a.list(ctx, op, "sensortypes", "ref,pack", ref)
-	if err != nil {
-		return Outcome{}, err
-	}
-	for _, o := range sensors {
-		if err := a.disableSensor(ctx, op, o); err != nil {
-			return Outcome{}, err
-		}
-		left = append(left, "sensor "+o.Ref+" is disabled but stays registered: StackStorm's API cannot delete sensors")
-	}
-	left = append(left, fmt.Sprintf("the entry of pack %s, its config and its config schema stay registered, because %s could not be run "+
-		"(when StackStorm's engine works again, remove them with: %s)", ref, unloadAction, unloadCommand(ref)))
-	return Outcome{Left: left}, nil
+// listOf names where StackStorm's API has each kind of object.
+var listOf = map[string]string{
+	pack.KindRule: "rules", pack.KindAlias: "actionalias", pack.KindPolicy: "policies", pack.KindAction: "actions",
+	pack.KindTrigger: "triggertypes", pack.KindSensor: "sensortypes",
 }
 
-// deleteTriggerTypes deletes the trigger types that no rule uses any more. One
-// that another pack's rule uses stays: without it that rule is dead and the list
-// of rules fails for everybody (server-behaviour.md, Purge 12).
-func (a *api) deleteTriggerTypes(ctx context.Context, op string, ref pack.Ref) (left []string, err error) {
-	types, err := a.list(ctx, op, "triggertypes", "ref,pack", ref)
-	if err != nil || len(types) == 0 {
-		return nil, err
+// Purge deletes by id what it finds under the names given, after a look at the
+// pack that each element says it belongs to.
+func (a *api) Purge(ctx context.Context, ref pack.Ref, objects []pack.Object) (Purged, error) {
+	op := "purge " + string(ref)
+	if err := refuseSystem(ref); err != nil {
+		return Purged{}, err
 	}
+	for _, o := range objects {
+		if listOf[o.Kind] == "" || !strings.HasPrefix(o.Ref, string(ref)+".") {
+			return Purged{}, &Error{Op: op, Text: fmt.Sprintf("%s is not an object of this pack", o)}
+		}
+	}
+	var done Purged
+	for _, kind := range pack.ObjectKinds() {
+		var named []pack.Object
+		for _, o := range objects {
+			if o.Kind == kind {
+				named = append(named, o)
+			}
+		}
+		if len(named) == 0 {
+			continue
+		}
+		if err := a.purgeKind(ctx, op, ref, kind, named, &done); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// purgeKind does the objects of one kind. What StackStorm does not have is gone
+// already.
+func (a *api) purgeKind(ctx context.Context, op string, ref pack.Ref, kind string, named []pack.Object, done *Purged) error {
+	there, err := a.list(ctx, op, listOf[kind], "ref,pack", ref)
+	if err != nil {
+		return err
+	}
+	var users map[string][]string
+	if kind == pack.KindTrigger && slices.ContainsFunc(there, func(o object) bool { return slices.Contains(named, pack.Object{Kind: kind, Ref: o.Ref}) }) {
+		if users, err = a.triggerUsers(ctx, op); err != nil {
+			return err
+		}
+	}
+	for _, o := range named {
+		at := slices.IndexFunc(there, func(t object) bool { return t.Ref == o.Ref })
+		op := op + ", " + o.String()
+		switch {
+		case at < 0:
+			done.Deleted = append(done.Deleted, o)
+		case kind == pack.KindSensor:
+			if err := a.disableSensor(ctx, op, there[at]); err != nil {
+				return err
+			}
+			done.Disabled = append(done.Disabled, o)
+		case len(users[o.Ref]) > 0:
+			done.InUse = append(done.InUse, InUse{o, users[o.Ref]})
+		default:
+			if err := a.delete(ctx, op, listOf[kind], there[at]); err != nil {
+				return err
+			}
+			done.Deleted = append(done.Deleted, o)
+		}
+	}
+	return nil
+}
+
+// triggerUsers lists the rules of all packs by the trigger type that they use. A
+// type that goes while a rule uses it leaves that rule dead, and the list of rules
+// fails for everybody (server-behaviour.md, Purge 12).
+func (a *api) triggerUsers(ctx context.Context, op string) (map[string][]string, error) {
 	rules, err := a.list(ctx, op, "rules", "ref,pack,trigger", "")
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range types {
-		var users []string
-		for _, rule := range rules {
-			if rule.triggerType() == o.Ref {
-				users = append(users, rule.Ref)
-			}
-		}
-		if len(users) > 0 {
-			slices.Sort(users)
-			left = append(left, fmt.Sprintf("trigger type %s stays registered, because rules of other packs use it: %s", o.Ref, strings.Join(users, ", ")))
-			continue
-		}
-		if err := a.delete(ctx, op, "triggertypes", o); err != nil {
-			return nil, err
+	users := map[string][]string{}
+	for _, rule := range rules {
+		users[rule.triggerType()] = append(users[rule.triggerType()], rule.Ref)
+	}
+	for _, refs := range users {
+		slices.Sort(refs)
+	}
+	return users, nil
+}
+
+// RulesOn finds them by the pack that their trigger type, or what is left of it,
+// begins with.
+func (a *api) RulesOn(ctx context.Context, ref pack.Ref) ([]Rule, error) {
+	rules, err := a.list(ctx, "look for rules on triggers of "+string(ref), "rules", "ref,pack,trigger", "")
+	if err != nil {
+		return nil, err
+	}
+	var on []Rule
+	for _, rule := range rules {
+		if rule.Pack != string(ref) && strings.HasPrefix(rule.triggerType(), string(ref)+".") {
+			on = append(on, Rule{Ref: rule.Ref, Pack: pack.Ref(rule.Pack)})
 		}
 	}
-	return left, nil
+	slices.SortFunc(on, func(a, b Rule) int { return strings.Compare(a.Ref, b.Ref) })
+	return on, nil
 }
 
 // list returns the objects of one pack, or of all packs for "". Some collections

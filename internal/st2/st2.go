@@ -30,6 +30,20 @@ type Client interface {
 	// A pack that StackStorm does not know is a success. Where the client cannot
 	// unregister (command, none), Outcome.Left says what stays registered.
 	Unregister(ctx context.Context, ref pack.Ref) (Outcome, error)
+	// Purge makes StackStorm lose these objects of a pack, and no others: those that
+	// its present version does not have. Sensors cannot be deleted and are disabled;
+	// trigger types that a rule uses stay. What is gone already counts as deleted.
+	// The result is what was done so far, also beside an error. Clients that cannot
+	// (command, none) refuse.
+	Purge(ctx context.Context, ref pack.Ref, objects []pack.Object) (Purged, error)
+	// Unload makes StackStorm forget all of a pack that stays, so that it can be
+	// registered from nothing. After an error it may have been unloaded or not, and
+	// has to be asked again. Clients that cannot (command, none) refuse.
+	Unload(ctx context.Context, ref pack.Ref) error
+	// RulesOn lists the rules of other packs on trigger types of this one: after an
+	// unload their packs have to be registered again. Empty where the client cannot
+	// know.
+	RulesOn(ctx context.Context, ref pack.Ref) ([]Rule, error)
 }
 
 // Request names what to register.
@@ -48,6 +62,25 @@ type Outcome struct {
 	// Left are sentences for a person: what stays registered and how to remove it,
 	// and what happened besides.
 	Left []string
+}
+
+// Purged is what became of the objects of a purge.
+type Purged struct {
+	Deleted  []pack.Object // now, or already gone
+	Disabled []pack.Object // sensors
+	InUse    []InUse
+}
+
+// InUse is a trigger type that stays, and the rules that use it.
+type InUse struct {
+	Object pack.Object
+	Rules  []string
+}
+
+// Rule is a rule in StackStorm.
+type Rule struct {
+	Ref  string
+	Pack pack.Ref
 }
 
 // Error is a refusal or failure of StackStorm, with what it said. Text never

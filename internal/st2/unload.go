@@ -37,38 +37,63 @@ func (e execution) final() bool {
 // names what the API cannot delete.
 func (a *api) Unregister(ctx context.Context, ref pack.Ref) (Outcome, error) {
 	op := "unregister " + string(ref)
-	if err := refuseSystem(ref); err != nil {
+	whyNot, err := a.unload(ctx, op, ref)
+	if err != nil || whyNot == "" {
 		return Outcome{}, err
 	}
+	return a.unregisterByObject(ctx, op, ref)
+}
+
+// Unload does not fall back on deleting objects: it is for clearing a pack that
+// stays, and that would only be half of it.
+func (a *api) Unload(ctx context.Context, ref pack.Ref) error {
+	op := "unload " + string(ref)
+	whyNot, err := a.unload(ctx, op, ref)
+	if err == nil && whyNot != "" {
+		err = &Error{Op: op, Text: whyNot, Hint: "nothing was unloaded: mend that and apply again, or let purge = true delete one by one what can be deleted so"}
+	}
+	return err
+}
+
+// unload runs packs.unload and waits for it. whyNot says why StackStorm did not
+// carry it out, "" if it did; it never will then.
+func (a *api) unload(ctx context.Context, op string, ref pack.Ref) (whyNot string, err error) {
+	if err := refuseSystem(ref); err != nil {
+		return "", err
+	}
 	if known, err := a.knows(ctx, op, ref); err != nil || !known {
-		return Outcome{}, err
+		return "", err
 	}
 	run, err := a.startUnload(ctx, op, ref)
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound) {
-			return a.unregisterByObject(ctx, op, ref) // there is no such action, or it is disabled
+			return "the action " + unloadAction + " cannot be run: " + e.Text, nil // there is no such action, or it is disabled
 		}
-		return Outcome{}, err
+		return "", err
 	}
 	run, err = a.await(ctx, op, run, a.UnloadTimeout)
 	if err != nil {
-		return Outcome{}, err
+		return "", err
 	}
 	if !run.final() {
 		if run, err = a.cancel(ctx, op, run); err != nil {
-			return Outcome{}, err
+			return "", err
 		}
 	}
-	if run.Status != "succeeded" {
-		return a.unregisterByObject(ctx, op, ref)
+	switch run.Status {
+	case "succeeded":
+	case "canceled":
+		return fmt.Sprintf("nobody carried out the action %s within %v, so it was cancelled (execution %s): does StackStorm's workflow engine run?", unloadAction, a.UnloadTimeout, run.ID), nil
+	default:
+		return fmt.Sprintf("the action %s ended as %s (st2 execution get %s)", unloadAction, run.Status, run.ID), nil
 	}
 	known, err := a.knows(ctx, op, ref)
 	if err == nil && known {
 		err = &Error{Op: op, Text: unloadAction + " succeeded (execution " + run.ID + "), but StackStorm still knows the pack",
 			Hint: "something registered it again at the same time (st2ctl reload, another packsync): find and stop that, then apply again"}
 	}
-	return Outcome{}, err
+	return "", err
 }
 
 // startUnload finds a waiting packs.unload of this pack or asks for a new one. A

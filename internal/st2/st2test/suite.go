@@ -101,6 +101,7 @@ func RunSuite(t *testing.T, newClient func(t *testing.T, w World) st2.Client) {
 		{"an unregistered pack is gone or named", unregisters},
 		{"an unknown pack is unregistered without error", unregistersUnknown},
 		{"packs of StackStorm itself are never unregistered", refusesSystemPacks},
+		{"what a new version lacks is purged, or refused", purges},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -226,6 +227,29 @@ func refusesSystemPacks(t *testing.T, _ World, client st2.Client) {
 		if _, err := client.Unregister(t.Context(), ref); !errors.As(err, &e) {
 			t.Errorf("%s: %v", ref, err)
 		}
+	}
+}
+
+func purges(t *testing.T, w World, client st2.Client) {
+	req := w.AddPack(t, "acme")
+	if _, err := client.Register(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	bye := []pack.Object{{Kind: pack.KindAction, Ref: "acme.bye"}}
+	done, err := client.Purge(t.Context(), req.Ref, bye)
+	unloaded := client.Unload(t.Context(), req.Ref)
+	if client.Kind() == "api" {
+		if err != nil || len(done.Deleted) != 1 || unloaded != nil {
+			t.Errorf("purged %v, %v; unloaded: %v", done, err, unloaded)
+		}
+		return
+	}
+	var e *st2.Error
+	if !errors.As(err, &e) || !errors.As(unloaded, &e) {
+		t.Errorf("what it cannot do passes for done: %v, %v", err, unloaded)
+	}
+	if rules, err := client.RulesOn(t.Context(), req.Ref); len(rules) > 0 || err != nil {
+		t.Errorf("%v, %v", rules, err)
 	}
 }
 

@@ -7,9 +7,6 @@ stackstorm {
 pack "aws" {
   source       = "./aws"
   virtualenv   = false
-  purge        = true       # ERROR: Not available in this version
-  purge_config = true       # ERROR: Not available in this version
-  protect      = ["a.b"]    # ERROR: Not available in this version
   new_content  = "disabled" # ERROR: Not available in this version
 
   overrides { # ERROR: Not available in this version
