@@ -9,62 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
 )
-
-// Bytes returns the one way to write this lock: sorted keys, two spaces, LF,
-// a final newline. The same pins give the same bytes on every host.
-func (f *File) Bytes() []byte {
-	packs := map[pack.Ref]map[string]any{}
-	for ref, entry := range f.Packs {
-		packs[ref] = entry.members()
-	}
-	top := withExtra(f.extra)
-	top["format_version"] = FormatVersion
-	top["packs"] = packs
-	return mustEncode(top, "  ")
-}
-
-// members returns what the entry looks like in the file. A directory has no pin,
-// and keys that say nothing are left out.
-func (e Entry) members() map[string]any {
-	m := withExtra(e.extra)
-	m["source"] = e.Source
-	m["direct"] = e.Direct
-	setText(m, "index", e.Index)
-	setText(m, "subdir", e.Subdir)
-	if e.IsDir() {
-		return m
-	}
-	if e.Constraint.Kind != pack.SelectNone {
-		m["constraint"] = map[string]string{string(e.Constraint.Kind): e.Constraint.Text}
-	}
-	setText(m, "ref", e.Ref)
-	m["commit"] = e.Commit
-	m["tree"] = e.Tree
-	m["version"] = e.Version
-	m["title"] = e.Title
-	m["requires"] = append([]string{}, e.Requires...) // [], never null
-	if e.Unreachable {
-		m["unreachable"] = true
-	}
-	return m
-}
-
-func setText(m map[string]any, key, value string) {
-	if value != "" {
-		m[key] = value
-	}
-}
-
-func withExtra(extra map[string]json.RawMessage) map[string]any {
-	m := make(map[string]any, len(extra)+12)
-	for key, value := range extra {
-		m[key] = value
-	}
-	return m
-}
 
 // canonicalize returns the compact canonical form of one JSON value. Numbers
 // keep their text: one that does not fit a float must not change.

@@ -24,7 +24,7 @@ func (r *Record) seal() ([]byte, error) {
 	}
 	sum := sha256.Sum256(open)
 	r.Checksum = "sha256:" + hex.EncodeToString(sum[:])
-	return r.encode()
+	return append(bytes.TrimSuffix(open, []byte(end)), r.Checksum+end...), nil
 }
 
 func (r *Record) encode() ([]byte, error) {
@@ -38,15 +38,20 @@ func (r *Record) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// unseal reads a record and accepts nothing but the exact text that seal wrote.
-// The error is a *NewerError, or says what is wrong with the text.
+// unseal reads a record and accepts nothing but the text that seal wrote. The
+// error is a *NewerError, or says what is wrong with the text.
 func unseal(data []byte) (*Record, error) {
 	var rec Record
-	err := json.Unmarshal(data, &rec)
-	if version := formatOf(data); version > FormatVersion {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields() // dropping what a later packsync meant something by would damage its record
+	err := decoder.Decode(&rec)
+	version := rec.FormatVersion
+	if err != nil {
+		version = formatOf(data)
+	}
+	if version > FormatVersion {
 		// A flipped bit makes a newer version too; the checksum tells.
-		rec.FormatVersion = FormatVersion
-		if err != nil || !isSealed(&rec, reversion(data, version)) {
+		if err != nil || !isSealed(rec.Checksum, reversion(data, version)) {
 			return nil, &NewerError{Version: version}
 		}
 		return nil, errors.New("its format version was altered")
@@ -58,10 +63,26 @@ func unseal(data []byte) (*Record, error) {
 		return nil, fmt.Errorf("it is not a record: %w", err)
 	case rec.FormatVersion != FormatVersion:
 		return nil, fmt.Errorf("it has the format version %d, which never was", rec.FormatVersion)
-	case !isSealed(&rec, data):
+	case !isSealed(rec.Checksum, data):
 		return nil, errors.New("its checksum does not fit its content")
 	}
 	return &rec, nil
+}
+
+// end is how every sealed text ends behind its checksum, the last of its keys.
+const end = "\"\n}\n"
+
+// isSealed reports whether the checksum in a text is that of the text with none:
+// no byte of it is another than when it was sealed.
+func isSealed(checksum string, data []byte) bool {
+	body, last := bytes.CutSuffix(data, []byte(checksum+end))
+	if !last || checksum == "" {
+		return false
+	}
+	sum := sha256.New() // never fails
+	sum.Write(body)
+	sum.Write([]byte(end))
+	return checksum == "sha256:"+hex.EncodeToString(sum.Sum(nil))
 }
 
 // formatOf returns the format version of a text that may be of any later

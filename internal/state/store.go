@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -176,11 +175,4 @@ func newLineage() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return hex.EncodeToString(b[:])
-}
-
-// isSealed reports whether data is exactly what seal gives for rec.
-func isSealed(rec *Record, data []byte) bool {
-	again := *rec
-	sealed, err := again.seal()
-	return err == nil && bytes.Equal(sealed, data)
 }

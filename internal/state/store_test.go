@@ -2,6 +2,8 @@ package state_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -344,6 +346,24 @@ func TestNewerFormatIsRefusedAndUntouched(t *testing.T) {
 		if !bytes.Equal(newer, mustRead(t, stateFile(s)+where)) {
 			t.Errorf("state.json%s was changed", where)
 		}
+	}
+}
+
+// TestUnknownKeysAreNotDropped: a record with a key that this packsync does not
+// know is no record of its own, even if its checksum fits.
+func TestUnknownKeysAreNotDropped(t *testing.T) {
+	s := open(t)
+	rec := writeTimes(t, s, 1)
+	text := string(mustRead(t, stateFile(s)))
+	text = strings.Replace(strings.TrimSuffix(text, rec.Checksum+"\"\n}\n"), "  \"packs\"", "  \"novelty\": true,\n  \"packs\"", 1)
+	sum := sha256.Sum256([]byte(text + "\"\n}\n"))
+	text += "sha256:" + hex.EncodeToString(sum[:]) + "\"\n}\n"
+	for _, path := range []string{stateFile(s), stateFile(s) + ".2"} {
+		mustWrite(t, path, []byte(text))
+	}
+	var damaged *state.DamagedError
+	if _, err := s.Read(); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "novelty") {
+		t.Errorf("read: %v", err)
 	}
 }
 
