@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,7 +32,8 @@ const tick = 20 * time.Millisecond
 
 // index is what an index file says.
 type index struct {
-	known map[string]*imprint // by directory
+	list  []*imprint          // sorted by directory, as written
+	known map[string]*imprint // the same by directory
 	sum   []byte              // checksum of the file
 }
 
@@ -50,15 +52,9 @@ func readIndex(path string) index {
 		_ = f.Close() // nothing was written
 		return index{}
 	}
-	data, err := readAndClose(f, maxIndex)
-	if err != nil {
-		return index{}
-	}
-	known := decodeIndex(data)
-	if known == nil {
-		return index{}
-	}
-	return index{known: known, sum: data[len(data)-sha256.Size:]}
+	ix := decodeIndex(f, st.Size)
+	_ = f.Close() // nothing was written
+	return ix
 }
 
 // WriteIndex keeps what Inspect found out, so that the next Inspect need not read
@@ -120,18 +116,35 @@ func encodeIndex(imprints []*imprint) []byte {
 	return append(e.buf, sum[:]...)
 }
 
-// decodeIndex returns nil for anything but what encodeIndex wrote.
-func decodeIndex(data []byte) map[string]*imprint {
+// decodeIndex reads an index of a size. Anything but what encodeIndex wrote is no
+// index.
+func decodeIndex(r io.Reader, size int64) index {
+	if size < int64(len(magic)+sha256.Size) || size > maxIndex {
+		return index{}
+	}
+	// It is read once, into one text that all names are parts of, so that a million
+	// of them cost no allocation.
+	var text strings.Builder
+	text.Grow(int(size))
+	sha := sha256.New()
+	if _, err := io.CopyN(io.MultiWriter(&text, sha), r, size-sha256.Size); err != nil {
+		return index{}
+	}
+	if _, err := io.CopyN(&text, r, sha256.Size); err != nil {
+		return index{}
+	}
+	data, sum := text.String(), sha.Sum(nil)
 	end := len(data) - sha256.Size
-	if end < len(magic) || !bytes.HasPrefix(data, []byte(magic)) {
-		return nil
+	if !strings.HasPrefix(data, magic) || data[end:] != string(sum) {
+		return index{}
 	}
-	if sum := sha256.Sum256(data[:end]); !bytes.Equal(sum[:], data[end:]) {
-		return nil
+	d := decoder{rest: data[len(magic):end]}
+	ix := index{list: d.imprints(), sum: sum}
+	ix.known = make(map[string]*imprint, len(ix.list))
+	for _, p := range ix.list {
+		ix.known[p.dir] = p
 	}
-	// All strings are parts of one, so that a million names cost one allocation.
-	d := decoder{rest: string(data[len(magic):end])}
-	return d.imprints()
+	return ix
 }
 
 type encoder struct{ buf []byte }
@@ -198,20 +211,17 @@ func (d *decoder) node() node {
 
 const nodeBytes = 8 * 8 // with an empty path
 
-func (d *decoder) imprints() map[string]*imprint {
-	n := d.count(8 * 8)
-	known := make(map[string]*imprint, n)
-	for range n {
-		p := d.imprint()
-		if d.bad {
+func (d *decoder) imprints() []*imprint {
+	list := make([]*imprint, d.count(8*8))
+	for i := range list {
+		if list[i] = d.imprint(); d.bad {
 			return nil
 		}
-		known[p.dir] = p
 	}
 	if d.rest != "" {
 		return nil
 	}
-	return known
+	return list
 }
 
 func (d *decoder) imprint() *imprint {

@@ -1,6 +1,7 @@
 package installed
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -80,13 +81,19 @@ func (h *host) index() {
 	h.must(WriteIndex(safefs.OS(), h.req.Index, o))
 }
 
-var onlyShown = cmpopts.IgnoreUnexported(Observed{})
+var onlyShown = cmpopts.IgnoreUnexported(Observed{}, Pack{})
 
 // same compares a look with the index and one without.
 func (h *host) same(what string) {
 	h.t.Helper()
-	if diff := cmp.Diff(h.inspect(""), h.inspect(h.req.Index), onlyShown); diff != "" {
+	read, known := h.inspect(""), h.inspect(h.req.Index)
+	if diff := cmp.Diff(read, known, onlyShown); diff != "" {
 		h.t.Errorf("%s: the index says something else than the files (-files +index):\n%s", what, diff)
+	}
+	for addr, p := range read.Packs {
+		if diff := cmp.Diff(p.Files(), known.Packs[addr].Files()); diff != "" {
+			h.t.Errorf("%s: the index says something else of the files of %s (-files +index):\n%s", what, addr.Ref, diff)
+		}
 	}
 }
 
@@ -111,7 +118,7 @@ func TestIndexIsUsed(t *testing.T) {
 	known[h.base+"/seen"].version = "9.9.9"
 	h.must(os.WriteFile(h.req.Index, encodeIndex([]*imprint{known[h.base+"/full"], known[h.base+"/seen"]}), 0o600))
 	o := h.inspect(h.req.Index)
-	if got := o.Packs[pack.Addr{BasePath: "default", Ref: "full"}]; got.Tree != "t1:planted" || !slices.ContainsFunc(got.Files, func(f File) bool { return f.Sum == [32]byte{1} }) {
+	if got := o.Packs[pack.Addr{BasePath: "default", Ref: "full"}]; got.Tree != "t1:planted" || !slices.ContainsFunc(got.Files(), func(f File) bool { return f.Sum == [32]byte{1} }) {
 		t.Errorf("files were read although nothing changed: %+v", got)
 	}
 	if got := o.Packs[pack.Addr{BasePath: "default", Ref: "seen"}].Version; got != "9.9.9" {
@@ -297,6 +304,10 @@ func TestWriteIndexThatFailsIsAnError(t *testing.T) {
 	}
 }
 
+func decode(data []byte) map[string]*imprint {
+	return decodeIndex(bytes.NewReader(data), int64(len(data))).known
+}
+
 func TestIndexThatCannotBeTrustedIsLost(t *testing.T) {
 	h := newHost(t)
 	h.write("p/pack.yaml", "ref: p\n")
@@ -305,17 +316,17 @@ func TestIndexThatCannotBeTrustedIsLost(t *testing.T) {
 	h.index()
 	good, err := os.ReadFile(h.req.Index)
 	h.must(err)
-	if decodeIndex(good) == nil {
+	if len(decode(good)) == 0 {
 		t.Fatal("the index cannot be read")
 	}
 	for n := range good {
-		if decodeIndex(good[:n]) != nil {
+		if len(decode(good[:n])) != 0 {
 			t.Fatalf("an index cut to %d bytes is used", n)
 		}
 		for bit := range 8 {
 			flipped := slices.Clone(good)
 			flipped[n] ^= 1 << bit
-			if decodeIndex(flipped) != nil {
+			if len(decode(flipped)) != 0 {
 				t.Fatalf("an index with bit %d of byte %d flipped is used", bit, n)
 			}
 		}
@@ -357,9 +368,9 @@ func FuzzDecodeIndex(f *testing.F) {
 			sum := sha256.Sum256(data)
 			return append(data, sum[:]...)
 		}
-		known := decodeIndex(seal(payload))
+		known := decode(seal(payload))
 		for _, p := range known {
-			again := decodeIndex(encodeIndex([]*imprint{p}))
+			again := decode(encodeIndex([]*imprint{p}))
 			if diff := cmp.Diff(p, again[p.dir], cmp.AllowUnexported(imprint{}, dirNode{}, node{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("decoded, encoded and decoded again (-first +again):\n%s", diff)
 			}

@@ -9,10 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,7 +19,11 @@ import (
 // Inspect looks at the disk. What is missing is left out of the answer; what
 // cannot be read is an error with its path. It changes nothing.
 func Inspect(ctx context.Context, r Request) (*Observed, error) {
-	o := &Observed{Packs: map[pack.Addr]Pack{}, Configs: map[pack.Ref]Config{}, began: time.Now(), index: readIndex(r.Index)}
+	o := &Observed{Packs: map[pack.Addr]Pack{}, Configs: map[pack.Ref]Config{}, at: map[string]pack.Addr{}}
+	ahead := r.Ahead.current(r.Index)
+	if ahead == nil {
+		ahead = LookAhead(ctx, r.Index, r.Parallel)
+	}
 	var found []Pack
 	for _, base := range r.BasePaths {
 		packs, err := listBase(base)
@@ -35,11 +36,17 @@ func Inspect(ctx context.Context, r Request) (*Observed, error) {
 		}
 		found = append(found, packs...)
 	}
+	o.began, o.index = ahead.began, ahead.wait()
 	if err := o.look(ctx, r, found); err != nil {
 		return nil, err
 	}
+	configs := List(r.ConfigsDir)
 	for _, ref := range r.Configs {
-		c, err := readConfig(filepath.Join(r.ConfigsDir, string(ref)+".yaml"))
+		name := string(ref) + ".yaml"
+		if !configs.May(name) {
+			continue
+		}
+		c, err := readConfig(filepath.Join(r.ConfigsDir, name))
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +99,7 @@ func (o *Observed) look(ctx context.Context, r Request, found []Pack) error {
 				return nil
 			}
 			full := r.Full[found[i].Addr]
-			if p := o.index.known[found[i].Dir]; p != nil && p.full == full && p.holds() {
+			if p := o.index.known[found[i].Dir]; p != nil && p.full == full && p.held {
 				imprints[i] = p
 				return nil
 			}
@@ -118,7 +125,7 @@ func (o *Observed) look(ctx context.Context, r Request, found []Pack) error {
 			o.imprints = append(o.imprints, p)
 			p.tell(&found[i], r.GID)
 		}
-		o.Packs[found[i].Addr] = found[i]
+		o.Packs[found[i].Addr], o.at[found[i].Dir] = found[i], found[i].Addr
 	}
 	o.indexed = fresh.Load() == 0 && len(o.index.known) == len(o.imprints)
 	return nil
@@ -150,12 +157,7 @@ func (p *imprint) tell(out *Pack, gid int) {
 	}
 	out.Full, out.Tree, out.Content = true, p.tree, p.content
 	out.Modes, out.Odd = p.judgeModes(gid)
-	out.Files = make([]File, len(p.files))
-	for i := range p.files {
-		f := &p.files[i]
-		out.Files[i] = File{Path: f.path, Mode: f.fileMode(), Size: f.size, Sum: p.sums[i]}
-	}
-	slices.SortFunc(out.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	out.imprint = p
 }
 
 // maxConfig is far more than any config has.

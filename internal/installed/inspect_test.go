@@ -71,7 +71,7 @@ func inspect(t testing.TB, r installed.Request) *installed.Observed {
 	return o
 }
 
-var ignoreHidden = cmpopts.IgnoreUnexported(installed.Observed{})
+var ignoreHidden = cmpopts.IgnoreUnexported(installed.Observed{}, installed.Pack{})
 
 func TestInspect(t *testing.T) {
 	base, team := t.TempDir(), t.TempDir()
@@ -98,15 +98,15 @@ func TestInspect(t *testing.T) {
 		{File: tree.File{Path: "link", Kind: tree.Link}, Sum: sum("pack.yaml")},
 		{File: tree.File{Path: "pack.yaml", Kind: tree.Regular}, Sum: sum(meta("aws", "2.0.2"))},
 	}}
+	files := []installed.File{
+		{Path: "actions/run.sh", Mode: 0o755, Size: 10, Sum: sum("#!/bin/sh\n")},
+		{Path: "link", Mode: fs.ModeSymlink | 0o777, Size: 9, Sum: sum("pack.yaml")},
+		{Path: "pack.yaml", Mode: 0o644, Size: int64(len(meta("aws", "2.0.2"))), Sum: sum(meta("aws", "2.0.2"))},
+	}
 	want := &installed.Observed{
 		Packs: map[pack.Addr]installed.Pack{
 			addr("default", "aws"): {
 				Addr: addr("default", "aws"), Dir: aws, Version: "2.0.2", Full: true, Tree: m.Tree(), Content: m.Content(), Modes: installed.ModesPacksync,
-				Files: []installed.File{
-					{Path: "actions/run.sh", Mode: 0o755, Size: 10, Sum: sum("#!/bin/sh\n")},
-					{Path: "link", Mode: fs.ModeSymlink | 0o777, Size: 9, Sum: sum("pack.yaml")},
-					{Path: "pack.yaml", Mode: 0o644, Size: int64(len(meta("aws", "2.0.2"))), Sum: sum(meta("aws", "2.0.2"))},
-				},
 			},
 			addr("default", "jira"):     {Addr: addr("default", "jira"), Dir: base + "/jira", Version: "3.3.0"},
 			addr("default", "core"):     {Addr: addr("default", "core"), Dir: base + "/core"},
@@ -117,8 +117,18 @@ func TestInspect(t *testing.T) {
 		Configs:          map[pack.Ref]installed.Config{},
 		MissingBasePaths: []string{"gone"},
 	}
-	if diff := cmp.Diff(want, inspect(t, r), ignoreHidden); diff != "" {
+	got := inspect(t, r)
+	if diff := cmp.Diff(want, got, ignoreHidden); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(files, got.Packs[addr("default", "aws")].Files()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if found, there := got.At(aws); !there || found.Addr != addr("default", "aws") {
+		t.Errorf("at %s: %+v, %t", aws, found, there)
+	}
+	if found, there := got.At(base + "/gone"); there {
+		t.Errorf("found what is not there: %+v", found)
 	}
 }
 
@@ -146,8 +156,8 @@ func TestInspectAgreesWithTree(t *testing.T) {
 			m, err := tree.HashOf(onDisk)
 			must(t, err)
 			got := o.Packs[addr("default", ref)]
-			if got.Tree != m.Tree() || got.Content != m.Content() || len(got.Files) != len(m.Files) {
-				t.Errorf("%s with %d workers: %s with %d files, package tree says %s with %d", ref, workers, got.Tree, len(got.Files), m.Tree(), len(m.Files))
+			if got.Tree != m.Tree() || got.Content != m.Content() || len(got.Files()) != len(m.Files) {
+				t.Errorf("%s with %d workers: %s with %d files, package tree says %s with %d", ref, workers, got.Tree, len(got.Files()), m.Tree(), len(m.Files))
 			}
 		}
 	}

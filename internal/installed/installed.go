@@ -7,6 +7,8 @@ package installed
 
 import (
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -19,11 +21,19 @@ type Observed struct {
 	// MissingBasePaths lists base paths (by name) whose directory is not there.
 	MissingBasePaths []string
 
+	at map[string]pack.Addr // of each pack, by its directory
+
 	// For WriteIndex.
 	began    time.Time  // before the first look
 	imprints []*imprint // of all packs that are no links
 	index    index      // the one that was used
 	indexed  bool       // it says all this already
+}
+
+// At returns the pack whose directory is dir.
+func (o *Observed) At(dir string) (Pack, bool) {
+	addr, there := o.at[dir]
+	return o.Packs[addr], there
 }
 
 // Pack is one directory below a base path. Directories whose name is no pack ref
@@ -38,12 +48,28 @@ type Pack struct {
 	Full    bool
 	Content pack.TreeHash // t1 with every x written as f
 	Tree    pack.TreeHash // t1
-	Files   []File
-	Modes   ModeProfile // profile that all files and directories fit; "" if none fits
+	Modes   ModeProfile   // profile that all files and directories fit; "" if none fits
 	// Odd lists the files and directories ("." for the pack's own) whose mode does
 	// not fit the profile that fits best, or whose owner is not that of the pack's
 	// directory and the group asked for. Sorted, at most 20.
 	Odd []string
+
+	imprint *imprint // for Files
+}
+
+// Files lists the files of a pack that was asked for in full, sorted by path. It
+// is made on demand: of a pack that is as it should be nobody asks for it.
+func (p Pack) Files() []File {
+	if !p.Full || p.imprint == nil {
+		return nil
+	}
+	files := make([]File, len(p.imprint.files))
+	for i := range files {
+		f := &p.imprint.files[i]
+		files[i] = File{Path: f.path, Mode: f.fileMode(), Size: f.size, Sum: p.imprint.sums[i]}
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return files
 }
 
 // ModeProfile names a set of modes (design.md 4).
@@ -80,6 +106,7 @@ type Request struct {
 	Configs    []pack.Ref
 	GID        int    // group that the files of packs should have; -1 for any
 	Index      string // path of the fingerprint index; "" hashes every file
+	Ahead      *Ahead // a look at what that index knows which has begun before; may be nil
 	Parallel   int    // packs or files looked at at once; 0 for one a processor
 }
 

@@ -67,6 +67,7 @@ type imprint struct {
 	sums    [][32]byte
 	tree    pack.TreeHash
 	content pack.TreeHash
+	held    bool // read from the index, and found to be still so
 }
 
 // dirNode is a directory and the files in it: files[first:end] of the imprint.

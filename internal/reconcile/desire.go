@@ -144,7 +144,7 @@ func (d *desired) takeTree(t tree.Tree, cache *treeCache) error {
 
 // observe looks at the disk: in full at what is managed or wanted.
 func (w *world) observe(ctx context.Context, p *Planned) error {
-	request := installed.Request{Full: map[pack.Addr]bool{}, ConfigsDir: w.cfg.Host.ConfigsDir, GID: w.gid(), Index: w.indexPath()}
+	request := installed.Request{Full: map[pack.Addr]bool{}, ConfigsDir: w.cfg.Host.ConfigsDir, GID: w.gid(), Index: w.indexPath(), Ahead: p.ahead}
 	for _, base := range w.cfg.BasePaths {
 		request.BasePaths = append(request.BasePaths, installed.BasePath{Name: base.Name, Path: base.Path})
 	}

@@ -27,7 +27,7 @@ func (p *Planned) edits(ctx context.Context, ref pack.Ref, recorded state.Pack, 
 // editsOf compares an installed pack with a tree, file by file.
 func editsOf(before tree.Manifest, seen installed.Pack) []string {
 	var after tree.Manifest
-	for _, f := range seen.Files {
+	for _, f := range seen.Files() {
 		kind := tree.Regular
 		switch {
 		case f.Mode.Type() != 0:
@@ -52,7 +52,8 @@ func editsOf(before tree.Manifest, seen installed.Pack) []string {
 }
 
 func (p *Planned) installedTree(ctx context.Context, ref pack.Ref, recorded state.Pack) (tree.Manifest, bool) {
-	for _, d := range p.desired {
+	for i := range p.desired {
+		d := &p.desired[i]
 		if d.pack.Ref == ref && d.pin.Tree != nil && d.side.Tree == recorded.Tree {
 			m, err := tree.HashOf(d.pin.Tree)
 			return m, err == nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,12 +35,18 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 	for ref, recorded := range p.Record.Packs {
 		in.Recorded[ref] = p.recorded(ref, recorded)
 	}
+	declared := make(map[pack.Ref]bool, len(cfg.Packs))
+	for i := range cfg.Packs {
+		declared[cfg.Packs[i].Ref] = true
+	}
+	requiredBy := inverted(p.Resolved.Requires)
 	for addr, seen := range p.Observed.Packs {
 		if in.Observed[addr], err = p.seen(ctx, addr, seen); err != nil {
 			return in, err
 		}
 	}
-	for _, d := range p.desired {
+	for i := range p.desired {
+		d := &p.desired[i]
 		if _, there := in.Observed[pack.Addr{BasePath: d.side.BasePath, Ref: d.pack.Ref}]; !there {
 			beside := plan.Seen{}
 			if err := p.beside(&beside, d.pack.Ref); err != nil {
@@ -51,7 +58,10 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 		if err != nil {
 			return in, err
 		}
-		judged, err := p.judgeConfig(ctx, &d)
+		if !declared[d.pack.Ref] {
+			want.RequiredBy = requiredBy[d.pack.Ref]
+		}
+		judged, err := p.judgeConfig(ctx, d)
 		if err != nil {
 			return in, err
 		}
@@ -70,10 +80,8 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 
 func (p *Planned) recorded(ref pack.Ref, r state.Pack) plan.Recorded {
 	base := r.BasePath
-	for _, seen := range p.Observed.Packs {
-		if seen.Addr.Ref == ref && seen.Dir == r.Path {
-			base = seen.Addr.BasePath
-		}
+	if seen, there := p.Observed.At(r.Path); there && seen.Addr.Ref == ref {
+		base = seen.Addr.BasePath
 	}
 	out := plan.Recorded{
 		Side: plan.Side{
@@ -121,7 +129,9 @@ func (p *Planned) beside(out *plan.Seen, ref pack.Ref) (err error) {
 	if out.Overrides, err = p.overrides(ref); err != nil {
 		return err
 	}
-	out.Venv, out.BadVenv, err = p.world.venvThere(ref)
+	if p.list(p.Config.Host.VirtualenvsDir).May(string(ref)) {
+		out.Venv, out.BadVenv, err = p.world.venvThere(ref)
+	}
 	return err
 }
 
@@ -142,14 +152,11 @@ func (p *Planned) judgeModes(out *plan.Seen, recorded state.Pack, s installed.Pa
 	}
 }
 
-func (p *Planned) want(d desired) (plan.Want, error) {
+func (p *Planned) want(d *desired) (plan.Want, error) {
 	want := plan.Want{
 		Side: d.side, Ref: d.pack.Ref, DependsOn: d.pack.DependsOn, Replace: d.pack.Replace,
 		OnDrift: plan.OnDrift(cmp.Or(d.pack.OnDrift, p.Config.Host.OnDrift)), Findings: slices.Concat(p.Resolved.Findings[d.pack.Ref], d.findings),
 		Modes: string(cmp.Or(d.pack.Mode, p.Config.Host.Mode, config.ModePacksync)),
-	}
-	if !slices.ContainsFunc(p.Config.Packs, func(c config.Pack) bool { return c.Ref == d.pack.Ref }) {
-		want.RequiredBy = p.requiredBy(d.pack.Ref)
 	}
 	if d.pack.Config == nil && d.config == nil {
 		return want, nil
@@ -172,15 +179,14 @@ func (p *Planned) want(d desired) (plan.Want, error) {
 	return want, nil
 }
 
-// requiredBy lists the packs that require one.
-func (p *Planned) requiredBy(ref pack.Ref) []pack.Ref {
-	var out []pack.Ref
-	for by, targets := range p.Resolved.Requires {
-		if slices.Contains(targets, ref) {
-			out = append(out, by)
+// inverted tells for each pack which others require it, sorted.
+func inverted(requires map[pack.Ref][]pack.Ref) map[pack.Ref][]pack.Ref {
+	out := map[pack.Ref][]pack.Ref{}
+	for _, by := range slices.Sorted(maps.Keys(requires)) {
+		for _, target := range slices.Compact(slices.Sorted(slices.Values(requires[by]))) {
+			out[target] = append(out[target], by)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 

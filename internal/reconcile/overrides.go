@@ -16,6 +16,9 @@ import (
 func (p *Planned) overrides(ref pack.Ref) (string, error) {
 	var all []byte
 	for _, name := range []string{"_global.yaml", string(ref) + ".yaml"} {
+		if !p.list(p.Config.Host.OverridesDir).May(name) {
+			continue
+		}
 		path := filepath.Join(p.Config.Host.OverridesDir, name)
 		data, err := os.ReadFile(path)
 		switch {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/packsync/packsync/internal/apply"
+	"github.com/packsync/packsync/internal/installed"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/resolve"
@@ -42,6 +43,9 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err := checkRoot(w.cfg); err != nil {
 		return nil, err
 	}
+	looking, stop := context.WithCancel(ctx)
+	defer stop() // where the plan ends early, the looking does too
+	ahead := installed.LookAhead(looking, w.indexPath(), 0)
 	record, err := w.store.Read()
 	if err != nil {
 		return nil, err
@@ -49,7 +53,7 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err := checkName(w.opts, w.cfg, record); err != nil {
 		return nil, err
 	}
-	p := &Planned{Declaration: decl, Record: record, Notes: record.Notes, world: w, trees: &treeCache{trees: map[ref]treeOf{}}}
+	p := &Planned{Declaration: decl, Record: record, Notes: record.Notes, world: w, ahead: ahead, trees: &treeCache{trees: map[ref]treeOf{}}}
 	if p.Unfinished, err = apply.Unfinished(w.work); err != nil {
 		return nil, err
 	}

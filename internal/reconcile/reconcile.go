@@ -119,6 +119,21 @@ type Planned struct {
 	key     state.Key
 	desired []desired
 	trees   *treeCache
+	ahead   *installed.Ahead
+	lists   map[string]installed.Listing // of directories beside the packs, made on demand
+}
+
+// list lists a directory once for the whole plan.
+func (p *Planned) list(dir string) installed.Listing {
+	l, known := p.lists[dir]
+	if !known {
+		if p.lists == nil {
+			p.lists = map[string]installed.Listing{}
+		}
+		l = installed.List(dir)
+		p.lists[dir] = l
+	}
+	return l
 }
 
 // Declaration is what packs.hcl says.

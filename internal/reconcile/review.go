@@ -80,9 +80,8 @@ func (p *Planned) seenOf(ref pack.Ref, base string) (installed.Pack, bool) {
 	if seen, there := p.Observed.Packs[pack.Addr{BasePath: base, Ref: ref}]; there {
 		return seen, !seen.Link
 	}
-	recorded, managed := p.Record.Packs[ref]
-	for _, seen := range p.Observed.Packs {
-		if managed && seen.Addr.Ref == ref && seen.Dir == recorded.Path {
+	if recorded, managed := p.Record.Packs[ref]; managed {
+		if seen, there := p.Observed.At(recorded.Path); there && seen.Addr.Ref == ref {
 			return seen, !seen.Link
 		}
 	}

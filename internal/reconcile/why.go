@@ -279,7 +279,7 @@ func (t *tracer) origin(ref ref) Trace {
 			continue
 		}
 		out.Locked = pinnedSide(d.side, d.pin.Entry.Direct)
-		out.RequiredBy = t.planned.requiredBy(ref)
+		out.RequiredBy = inverted(t.planned.Resolved.Requires)[ref]
 		if !d.pack.Range.Empty() {
 			out.Declared = fmt.Sprintf("%s:%d", d.pack.Range.Filename, d.pack.Range.Start.Line)
 			if d.pack.Selector != (pack.Selector{}) {
