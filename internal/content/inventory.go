@@ -30,6 +30,7 @@ type Inventory struct {
 	Policies     []Policy      `json:"policies,omitempty"`
 	ConfigSchema *ConfigSchema `json:"config_schema,omitempty"` // nil if there is none
 	Requirements []string      `json:"requirements,omitempty"`  // requirements.txt in its order, without comments
+	Code         []CodeFile    `json:"code,omitempty"`          // by file
 
 	// Findings are in the order of files and lines. Those about the keys of
 	// pack.yaml are in Meta.
@@ -79,7 +80,7 @@ func Read(fsys fs.FS) (*Inventory, error) {
 			return nil, err
 		}
 	}
-	for _, read := range []func(fs.FS) error{inv.readWorkflows, inv.readConfigSchema, inv.readRequirements, inv.checkEntryPoints} {
+	for _, read := range []func(fs.FS) error{inv.readWorkflows, inv.readConfigSchema, inv.readRequirements, inv.checkEntryPoints, inv.readCode} {
 		if err := read(fsys); err != nil {
 			return nil, err
 		}

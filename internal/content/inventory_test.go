@@ -147,6 +147,9 @@ git+https://x/y#egg=z
 		Policies:     []Policy{{Place: Place{"policies/one.yaml", 1}, Name: "one_at_a_time", Enabled: true, Resource: "acme.deploy", Type: "action.concurrency", Parameters: `{"threshold":1}`}},
 		ConfigSchema: &ConfigSchema{Source: []byte("url: {type: string, required: true}\n"), Attributes: []Parameter{{Name: "url", Line: 1, Type: "string", Required: true}}},
 		Requirements: []string{"requests>=2", "six==1.9.0   --hash=sha256:0", "git+https://x/y#egg=z"},
+		Code: []CodeFile{
+			{File: "actions/config.yaml", Hash: "a39c61aac659e57c"}, {File: "actions/lib/helper.yaml", Hash: "a39c61aac659e57c"}, {File: "sensors/poll.py", Hash: "e3b0c44298fc1c14"},
+		},
 	}
 	if diff := cmp.Diff(want, inv); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -379,5 +382,30 @@ func TestValues(t *testing.T) {
 	}
 	if keys := Value("[1]").Keys(); keys != nil {
 		t.Errorf("keys of a list: %v", keys)
+	}
+}
+
+// TestReadListsWhatItDoesNotJudge keeps apart what an installed pack uses and what
+// only its authors do.
+func TestReadListsWhatItDoesNotJudge(t *testing.T) {
+	files := fstest.MapFS{"pack.yaml": {Data: []byte("ref: p\nname: p\n")}}
+	for _, name := range []string{
+		"README.md", "CHANGES.md", "LICENSE", "icon.png", "tests/test_run.py", ".github/workflows/ci.yaml", ".gitignore", "actions/.hidden.py",
+		"requirements.txt", "requirements-tests.txt", "config.schema.yaml", "actions/run.yaml", "rules/r.yml", "circle.yml",
+		"actions/run.py", "actions/lib/README.md", "etc/template.j2", "jira.yaml.example", "tools/tests/x.py",
+	} {
+		files[name] = &fstest.MapFile{}
+	}
+	inv, err := Read(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range inv.Code {
+		got = append(got, f.File)
+	}
+	want := []string{"actions/lib/README.md", "actions/run.py", "etc/template.j2", "tools/tests/x.py"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -94,6 +94,32 @@ var gone = map[string]string{
 	"windows-cmd": "winrm-cmd", "windows-script": "winrm-ps-script",
 }
 
+// SameRunner tells whether two runner types are one under its former and its
+// present name.
+func SameRunner(a, b string) bool {
+	present := func(name string) string {
+		if now, former := gone[name]; former && !strings.HasPrefix(name, "mistral") && name != "cloudslang" {
+			return now
+		}
+		if name == "orchestra" {
+			return "orquesta"
+		}
+		return name
+	}
+	return present(a) == present(b)
+}
+
+// RunnerTakes tells whether a runner has a parameter itself: an action that does
+// not mention it can be given it all the same.
+func RunnerTakes(runner, parameter string) bool {
+	_, takes := runners[runner][parameter]
+	return takes
+}
+
+// RunnerHides tells whether a runner has a parameter that is secret, which no
+// action can change.
+func RunnerHides(runner, parameter string) bool { return runners[runner][parameter].secret }
+
 // overridable are the keywords of a runner's parameter that an action may set as
 // it likes.
 var overridable = []string{"default", "description", "enum", "immutable", "required"}

@@ -265,9 +265,7 @@ func (d *differ) review(ctx context.Context) error {
 			d.out.Findings = append(d.out.Findings, f)
 		}
 	}
-	if f := review.DanglingFinding(result.Dangling); f != nil {
-		d.out.Findings = append(d.out.Findings, *f)
-	}
+	d.out.Findings = append(d.out.Findings, apart(result)...)
 	return nil
 }
 

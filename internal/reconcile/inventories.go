@@ -39,8 +39,14 @@ func (w *world) inventories(note func(string)) inventories {
 	}}
 }
 
+// inventoryFormat counts up whenever package content reads more, or otherwise,
+// into the same words: builds without a version must not take each other's
+// inventories for their own.
+const inventoryFormat = 2
+
 // remembered is what the cache holds: Inventory, and what it belongs to.
 type remembered struct {
+	Format    int                `json:"format"`
 	Packsync  string             `json:"packsync"`
 	Tree      pack.TreeHash      `json:"tree"`
 	Inventory *content.Inventory `json:"inventory"`
@@ -67,7 +73,7 @@ func (c inventories) of(hash pack.TreeHash, files func() (fs.FS, error)) (*conte
 	if path == "" {
 		return inv, nil
 	}
-	if err := c.write(path, remembered{c.version, hash, inv}); err != nil {
+	if err := c.write(path, remembered{inventoryFormat, c.version, hash, inv}); err != nil {
 		c.unwritten(err)
 	}
 	return inv, nil
@@ -84,7 +90,7 @@ func (c inventories) read(path string, hash pack.TreeHash) *content.Inventory {
 		return nil
 	}
 	var r remembered
-	if json.Unmarshal(data, &r) != nil || r.Tree != hash || r.Packsync != c.version {
+	if json.Unmarshal(data, &r) != nil || r.Format != inventoryFormat || r.Tree != hash || r.Packsync != c.version {
 		return nil
 	}
 	return r.Inventory

@@ -43,10 +43,18 @@ func (p *Planned) review(ctx context.Context, in *plan.Input) error {
 		f.Message = strings.Replace(f.Message, "nobody knows what changes", "nobody knows whether these changes hit pack "+string(ref), 1)
 		in.Findings = append(in.Findings, f)
 	}
-	if f := review.DanglingFinding(result.Dangling); f != nil {
-		in.Findings = append(in.Findings, *f)
-	}
+	in.Findings = append(in.Findings, apart(result)...)
 	return nil
+}
+
+// apart tells what is wrong before the change and after it.
+func apart(result review.Result) (out []finding) {
+	for _, f := range []*finding{review.DanglingFinding(result.Dangling), review.BuiltinFinding(result.Builtin)} {
+		if f != nil {
+			out = append(out, *f)
+		}
+	}
+	return out
 }
 
 func (p *Planned) note(text string) { p.Notes = append(p.Notes, text) }

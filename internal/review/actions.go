@@ -22,7 +22,7 @@ func (c *comparison) actions(before, after []content.Action) {
 			c.action(was, is)
 		}
 	})
-	renamed := renames(gone, come)
+	renamed := renames(before, after, gone, come)
 	taken := map[*content.Action]bool{}
 	for _, was := range gone {
 		is := renamed[was]
@@ -51,6 +51,8 @@ func (c *comparison) action(was, is *content.Action) {
 		add(ActionEnabled, pack.Safe, "it is enabled: it can be run now")
 	}
 	switch {
+	case was.RunnerType != is.RunnerType && content.SameRunner(was.RunnerType, is.RunnerType):
+		add(ActionRunner, pack.Safe, "its runner is called %s instead of %s, and is the same", is.RunnerType, was.RunnerType)
 	case was.RunnerType != is.RunnerType:
 		add(ActionRunner, pack.Caution, "it runs with %s instead of %s", is.RunnerType, was.RunnerType)
 	case was.EntryPoint != is.EntryPoint:
@@ -59,14 +61,17 @@ func (c *comparison) action(was, is *content.Action) {
 	if was.OutputSchema != is.OutputSchema {
 		add(ActionOutput, pack.Caution, "what it returns is described in another way")
 	}
-	o := owner{kind: "action", name: is.Name, file: is.File, before: was.File, prefix: paramPrefix, giver: "callers"}
+	o := owner{kind: "action", name: is.Name, file: is.File, before: was.File, prefix: paramPrefix, giver: "callers", runner: is.RunnerType}
 	c.parameters(o, was.Parameters, is.Parameters)
 }
 
 // renames finds which of the actions that came are those that went: first those
 // that run the same with the same parameters, then those that run the same file
-// and share most parameters. Of several the one with the most similar name.
-func renames(gone, come []*content.Action) map[*content.Action]*content.Action {
+// and share most parameters. Where several actions do the same, as far as can be
+// seen, their names have to be alike too. Of several the one with the most similar
+// name.
+func renames(before, after []content.Action, gone, come []*content.Action) map[*content.Action]*content.Action {
+	several := shared(before, after)
 	found := map[*content.Action]*content.Action{}
 	taken := map[*content.Action]bool{}
 	for _, print := range []func(*content.Action) string{fingerprint, runs} {
@@ -86,8 +91,9 @@ func renames(gone, come []*content.Action) map[*content.Action]*content.Action {
 				continue
 			}
 			for _, is := range candidates[print(was)] {
-				if sameParameters(was, is) {
-					matches = append(matches, match{was, is, similarity(was.Name, is.Name)})
+				score := similarity(was.Name, is.Name)
+				if sameParameters(was, is) && does(was) == does(is) && (!several[does(was)] || score >= alike) {
+					matches = append(matches, match{was, is, score})
 				}
 			}
 		}
@@ -101,6 +107,37 @@ func renames(gone, come []*content.Action) map[*content.Action]*content.Action {
 		}
 	}
 	return found
+}
+
+// alike is how similar the names of two actions must be that only their name
+// tells apart.
+const alike = 0.5
+
+// shared finds what is done by more than one action, before or after.
+func shared(sides ...[]content.Action) map[string]bool {
+	several := map[string]bool{}
+	for _, actions := range sides {
+		seen := map[string]bool{}
+		for i := range actions {
+			key := does(&actions[i])
+			several[key] = several[key] || seen[key]
+			seen[key] = true
+		}
+	}
+	return several
+}
+
+// does names what an action runs together with the values that nobody can give:
+// they tell a file that serves several actions which of them it is to be.
+func does(a *content.Action) string {
+	var b strings.Builder
+	b.WriteString(runs(a))
+	for _, p := range a.Parameters {
+		if p.Immutable {
+			fmt.Fprintf(&b, "\n%s=%s", p.Name, p.Default)
+		}
+	}
+	return b.String()
 }
 
 // fingerprint is what two actions share that differ only in their names.

@@ -54,13 +54,16 @@ func (c *comparison) alias(was, is *content.Alias) {
 		add(AliasEnabled, pack.Safe, "it is enabled")
 	}
 	before, after := representations(was), representations(is)
-	if gone := missing(before, after); len(gone) > 0 {
+	gone, come, otherwise := reworded(before, after)
+	if len(gone) > 0 {
 		add(AliasFormatRemoved, pack.Breaking, "it does not take %s any more", quoteAll(gone))
 	}
-	if come := missing(after, before); len(come) > 0 {
+	if len(come) > 0 {
 		add(AliasFormatAdded, pack.Safe, "it takes %s", quoteAll(come))
 	}
 	switch {
+	case len(otherwise) > 0:
+		add(AliasChanged, pack.Caution, "the same words give %s no more, but other parameters", strings.Join(otherwise, ", "))
 	case was.Action != is.Action:
 		add(AliasChanged, pack.Caution, "it runs %s instead of %s", is.Action, was.Action)
 	case was.ImmutableParameters != is.ImmutableParameters:

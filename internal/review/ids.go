@@ -61,9 +61,11 @@ const (
 	PythonVersions    = "PS-PYTHON-VERSIONS"
 	StackStormVersion = "PS-STACKSTORM-VERSION"
 	Dependencies      = "PS-DEPENDENCIES"
+	Code              = "PS-CODE"
 
 	ReferenceBroken = "PS-REFERENCE-BROKEN"
 	Dangling        = "PS-REFERENCE-DANGLING"
+	Builtin         = "PS-REFERENCE-BUILTIN"
 )
 
 // Parameters of actions and keys of configs change in the same ways. Their ids
@@ -102,8 +104,8 @@ func IDs() []string {
 		AliasAdded, AliasRemoved, AliasRenamed, AliasEnabled, AliasDisabled, AliasFormatAdded, AliasFormatRemoved, AliasChanged,
 		PolicyAdded, PolicyRemoved, PolicyChanged,
 		WorkflowInputRequired, WorkflowInputAdded, WorkflowInputRemoved, WorkflowInputDefault, WorkflowOutputAdded, WorkflowOutputRemoved, WorkflowTasks,
-		Requirements, PythonVersions, StackStormVersion, Dependencies,
-		ReferenceBroken, Dangling,
+		Requirements, PythonVersions, StackStormVersion, Dependencies, Code,
+		ReferenceBroken, Dangling, Builtin,
 	)
 }
 

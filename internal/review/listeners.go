@@ -92,8 +92,29 @@ func (c *comparison) triggers(before, after []content.Trigger) {
 			add(TriggerPayloadRemoved, pack.Breaking, "its payload has %s no more", strings.Join(gone, ", "))
 			return
 		}
-		add(TriggerPayload, pack.Caution, "its payload is described in another way: %s", keywordsText(before, after))
+		if text, only := onlyAdded(before, after); only {
+			add(TriggerPayload, pack.Safe, "its payload has %s too", text)
+			return
+		}
+		if _, text := nestedProperties(before, after); text != "" {
+			add(TriggerPayload, pack.Caution, "its payload is described in another way: %s", text)
+		}
 	})
+}
+
+// onlyAdded names what stands in a mapping and did not before, if all else stayed.
+func onlyAdded(before, after content.Value) (text string, only bool) {
+	was, is := fields(before), fields(after)
+	var names []string
+	for name, value := range is {
+		if old, both := was[name]; !both {
+			names = append(names, name)
+		} else if old != value {
+			return "", false
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", "), len(names) > 0 && len(is) == len(was)+len(names)
 }
 
 // properties returns what a schema says about the keys of a mapping; older

@@ -31,12 +31,25 @@ func (c *comparison) meta(before, after content.Meta) {
 		{Dependencies, listText(before.Dependencies), listText(after.Dependencies), "the packs that it depends on"},
 	} {
 		if part.was != part.is {
+			grade := pack.Caution
+			if part.id == PythonVersions && keepsPython(before.PythonVersions, after.PythonVersions) {
+				grade = pack.Safe
+			}
 			c.add(Change{
-				ID: part.id, Grade: pack.Caution, At: content.Place{File: content.MetaFile},
+				ID: part.id, Grade: grade, At: content.Place{File: content.MetaFile},
 				Message: fmt.Sprintf("%s: %s instead of %s", part.what, cmp.Or(part.is, "none named"), cmp.Or(part.was, "none named")),
 			})
 		}
 	}
+}
+
+// keepsPython tells whether a pack runs on all Python versions on which it ran
+// before. None named are those that there are: 2 and 3.
+func keepsPython(before, after []string) bool {
+	if len(before) == 0 {
+		before = []string{"2", "3"}
+	}
+	return len(after) == 0 || len(missing(before, after)) == 0
 }
 
 func listText(list []string) string { return strings.Join(sorted(list), ", ") }
@@ -60,6 +73,30 @@ func (c *comparison) requirements(before, after []string) {
 			Message: "its Python packages change: " + strings.Join(parts, ", "),
 		})
 	}
+}
+
+// code tells which files differ that only running them would explain.
+func (c *comparison) code(before, after []content.CodeFile) {
+	var parts []string
+	pairs(before, after, func(f *content.CodeFile) string { return f.File }, func(file string, was, is *content.CodeFile) {
+		switch {
+		case was == nil:
+			parts = append(parts, "+"+file)
+		case is == nil:
+			parts = append(parts, "-"+file)
+		case was.Hash != is.Hash:
+			parts = append(parts, file)
+		}
+	})
+	if len(parts) == 0 {
+		return
+	}
+	const most = 8
+	text := strings.Join(parts[:min(len(parts), most)], ", ")
+	if more := len(parts) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	c.add(Change{ID: Code, Message: count(len(parts), "file differs that is", "files differ that are") + " not judged: " + text})
 }
 
 // packageName is the name that a line of requirements.txt begins with, as pip

@@ -17,11 +17,15 @@ type owner struct {
 	before string // and before
 	prefix string // of the ids
 	giver  string // who has to give them
+	runner string // of an action: it may have parameters of the same names
 }
 
 // parameters compares the parameters of an action, or the keys of a config.
 func (c *comparison) parameters(o owner, before, after []content.Parameter) {
 	pairs(before, after, func(p *content.Parameter) string { return p.Name }, func(name string, was, is *content.Parameter) {
+		if content.RunnerHides(o.runner, name) {
+			was, is = hidden(was), hidden(is)
+		}
 		add := func(id string, grade pack.Grade, format string, args ...any) {
 			change := Change{ID: o.prefix + id, Grade: grade, Kind: o.kind, Name: o.name, Parameter: name, Message: fmt.Sprintf(format, args...)}
 			switch {
@@ -36,6 +40,14 @@ func (c *comparison) parameters(o owner, before, after []content.Parameter) {
 			c.add(change)
 		}
 		switch {
+		case content.RunnerTakes(o.runner, name) && was == nil && is.Immutable:
+			add(immutable, pack.Breaking, "%s cannot give it to the runner any more: it is fixed to %s", o.giver, shown(is))
+		case content.RunnerTakes(o.runner, name) && was == nil && !needed(is) && is.Default != "":
+			add(defaults, pack.Caution, "its default is %s now, instead of the runner's own", shown(is))
+		case content.RunnerTakes(o.runner, name) && is == nil && was.Immutable:
+			add(defaults, pack.Caution, "it is fixed no more: the runner takes it, with its own default instead of %s", shown(was))
+		case content.RunnerTakes(o.runner, name) && is == nil:
+			add(defaults, pack.Caution, "the action describes it no more: the runner takes it, with its own default instead of %s", shown(was))
 		case was == nil && needed(is):
 			add(required, pack.Breaking, "it is new, has no default, and %s must give it", o.giver)
 		case was == nil:
@@ -48,6 +60,15 @@ func (c *comparison) parameters(o owner, before, after []content.Parameter) {
 			compareParameter(was, is, o.giver, add)
 		}
 	})
+}
+
+func hidden(p *content.Parameter) *content.Parameter {
+	if p == nil {
+		return nil
+	}
+	secret := *p
+	secret.Secret = true
+	return &secret
 }
 
 func needed(p *content.Parameter) bool {
@@ -75,8 +96,11 @@ func compareParameter(was, is *content.Parameter, giver string, add func(id stri
 		add(required, pack.Breaking, "%s must give it now", giver)
 	case needed(was) && !needed(is):
 		add(optional, pack.Safe, "it need not be given any more%s", defaultText(is))
+	case is.Immutable && !was.Immutable: // what it is fixed to is told below
 	case was.Default != is.Default && (was.Secret || is.Secret):
 		add(defaults, pack.Caution, "its default changes (hidden: it is secret)")
+	case was.Default != is.Default && was.Immutable && is.Immutable:
+		add(defaults, pack.Caution, "it is fixed to %s instead of %s", shown(is), shown(was))
 	case was.Default != is.Default:
 		add(defaults, pack.Caution, "its default changes from %s to %s", shown(was), shown(is))
 	}
@@ -104,7 +128,9 @@ func compareParameter(was, is *content.Parameter, giver string, add func(id stri
 		add(position, pack.Caution, "its place among the positional arguments changes from %s to %s", short(was.Position), short(is.Position))
 	}
 	if was.Other != is.Other {
-		add(schema, pack.Caution, "what it takes is described in another way: %s", keywordsText(was.Other, is.Other))
+		if grade, text := nested(was.Other, is.Other); text != "" {
+			add(schema, grade, "what it takes is described in another way: %s", text)
+		}
 	}
 }
 

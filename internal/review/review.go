@@ -19,8 +19,8 @@ import (
 
 // Change is one difference between two inventories of a pack.
 type Change struct {
-	ID    string // stable; docs/findings.md explains each
-	Grade pack.Grade
+	ID    string     // stable; docs/findings.md explains each
+	Grade pack.Grade // "" for what is not judged
 
 	Kind      string // what it is about: action, sensor, trigger, rule, alias, policy, workflow, config; "" for the pack
 	Name      string // of that, before the change if it had another
@@ -51,7 +51,7 @@ func (c Change) Resource() string {
 // Finding is the change as plans carry it.
 func (c Change) Finding() pack.Finding {
 	f := pack.Finding{ID: c.ID, Severity: pack.Warning, Grade: c.Grade, Resource: c.Resource(), Message: c.Message}
-	if c.Grade == pack.Safe {
+	if c.Grade == pack.Safe || c.Grade == "" {
 		f.Severity = pack.Note
 	}
 	if c.At.File != "" {
@@ -96,7 +96,7 @@ type comparison struct{ changes []Change }
 func (c *comparison) add(change Change) { c.changes = append(c.changes, change) }
 
 func (c *comparison) sort() {
-	rank := map[pack.Grade]int{pack.Breaking: 0, pack.Caution: 1, pack.Safe: 2}
+	rank := map[pack.Grade]int{pack.Breaking: 0, pack.Caution: 1, pack.Safe: 2, "": 3}
 	slices.SortFunc(c.changes, func(a, b Change) int {
 		return cmp.Or(
 			cmp.Compare(rank[a.Grade], rank[b.Grade]), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name),
@@ -116,6 +116,7 @@ func (c *comparison) pack(before, after *content.Inventory) {
 	c.config(before.ConfigSchema, after.ConfigSchema)
 	c.meta(before.Meta, after.Meta)
 	c.requirements(before.Requirements, after.Requirements)
+	c.code(before.Code, after.Code)
 	c.refusals(before.Findings, after.Findings)
 	if len(c.changes) > 0 && before.Meta.Version != "" && before.Meta.Version == after.Meta.Version {
 		c.add(Change{ID: VersionSame, Grade: pack.Safe, Message: fmt.Sprintf("the content changes, and its version stays %s", after.Meta.Version)})

@@ -74,6 +74,9 @@ func describe(r review.Result) string {
 	for _, d := range r.Dangling {
 		fmt.Fprintf(&b, "dangling %s: %s %s\n", d, d.Kind, d.To)
 	}
+	for _, d := range r.Builtin {
+		fmt.Fprintf(&b, "builtin %s: %s %s\n", d, d.Kind, d.To)
+	}
 	return b.String()
 }
 
@@ -193,6 +196,8 @@ func readLine(t *testing.T, inv *content.Inventory, line string) {
 		inv.ConfigSchema = &content.ConfigSchema{Attributes: r.parameters()}
 	case "requires":
 		inv.Requirements, r.rest = append(inv.Requirements, r.rest), ""
+	case "code":
+		inv.Code = append(inv.Code, content.CodeFile{File: r.word(), Hash: r.word()})
 	case "version":
 		inv.Meta.Version = r.word()
 	case "wants":

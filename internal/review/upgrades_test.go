@@ -192,8 +192,7 @@ func releases(t *testing.T, dir string) (tags []string) {
 	return tags
 }
 
-// checkout reads the files of a release. What StackStorm does not read stays
-// empty.
+// checkout reads the files of a release.
 func checkout(t *testing.T, dir, tag string) fstest.MapFS {
 	files := fstest.MapFS{}
 	for archive := tar.NewReader(bytes.NewReader(git(t, dir, "archive", "--format=tar", tag))); ; {
@@ -208,10 +207,8 @@ func checkout(t *testing.T, dir, tag string) fstest.MapFS {
 			continue
 		}
 		file := &fstest.MapFile{Mode: 0o644}
-		if ext := filepath.Ext(header.Name); ext == ".yaml" || ext == ".yml" || ext == ".txt" {
-			if file.Data, err = io.ReadAll(archive); err != nil {
-				t.Fatalf("read %s of %s: %v", tag, dir, err)
-			}
+		if file.Data, err = io.ReadAll(archive); err != nil {
+			t.Fatalf("read %s of %s: %v", tag, dir, err)
 		}
 		files[header.Name] = file
 	}

@@ -30,6 +30,7 @@ type World struct {
 type Result struct {
 	Changes  map[pack.Ref][]Change // of the packs that change, the most harmful first; with who is hit
 	Dangling []Reference           // led nowhere before, and still do
+	Builtin  []Reference           // to what StackStorm's own packs do not have, as far as is known
 }
 
 // Review compares the packs that change, and looks in all packs for who is hit.
@@ -67,6 +68,11 @@ func Review(w World) Result {
 		broken, dangling := r.astray(p, references[p.Ref])
 		c.changes = append(c.changes, broken...)
 		result.Dangling = append(result.Dangling, dangling...)
+		for _, ref := range references[p.Ref] {
+			if r.builtin(ref) && foreign(ref) != "" {
+				result.Builtin = append(result.Builtin, ref)
+			}
+		}
 		if len(c.changes) > 0 {
 			c.sort()
 			result.Changes[p.Ref] = c.changes
@@ -201,6 +207,17 @@ func (r *reviewer) judged(ref Reference) bool {
 	}
 	_, inWorld := r.after.packs[to]
 	return inWorld || r.complete && !to.IsSystem()
+}
+
+// builtin tells whether a reference leads to a pack that comes with StackStorm
+// and that was not looked at.
+func (r *reviewer) builtin(ref Reference) bool {
+	to := packOf(ref.To)
+	if ref.Kind == "trigger" && strings.HasPrefix(ref.To, "core.st2.") {
+		return ref.certain
+	}
+	_, inWorld := r.after.packs[to]
+	return ref.certain && to.IsSystem() && !inWorld && !r.unread[to]
 }
 
 func sortReferences(references []Reference) {
