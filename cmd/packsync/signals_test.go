@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/packsync/packsync/internal/gittest"
+	"github.com/packsync/packsync/internal/ptytest"
 	"github.com/packsync/packsync/internal/st2/st2test"
 	"github.com/packsync/packsync/internal/testenv"
 )
@@ -211,7 +212,7 @@ func TestSignalAtTheQuestion(t *testing.T) {
 	s := newBox(t, t.TempDir())
 	s.pack("a", "1.0.0")
 	s.declare("", packBlock("a"))
-	terminal, peer := openTerminal(t)
+	terminal, peer := ptytest.Open(t, 80, 24)
 	p := s.prepare(nil, "apply")
 	p.Stdin, p.Stdout, p.Stderr = peer, peer, peer
 	p.launch(t)
@@ -245,26 +246,4 @@ func TestSignalAtTheQuestion(t *testing.T) {
 		t.Errorf("it says %q", text)
 	}
 	s.untouched("root/packs/a", "packs.lock.json")
-}
-
-// openTerminal returns the two ends of a pseudo terminal.
-func openTerminal(t *testing.T) (ours, theirs *os.File) {
-	t.Helper()
-	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		testenv.Skip(t, "needs a pseudo terminal: "+err.Error())
-	}
-	t.Cleanup(func() { ours.Close() })
-	if err := unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		testenv.Skip(t, "needs a pseudo terminal: "+err.Error())
-	}
-	return ours, theirs
 }

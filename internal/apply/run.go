@@ -15,6 +15,7 @@ import (
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/st2"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // UnfinishedError says that the run was stopped after its intent was durable: the
@@ -33,6 +34,8 @@ func (e *UnfinishedError) Unwrap() error { return e.Err }
 // cancelling ctx stops nothing on disk: it only cuts registration short, which is
 // then pending.
 func (a *Applier) Run(ctx context.Context, s *Staged) (*Report, error) {
+	ctx, span := trace.Begin(ctx, trace.Swap)
+	defer span.End()
 	in := a.intend(s)
 	if len(in.Ops) > 0 {
 		if err := a.writeIntent(in); err != nil {
@@ -177,6 +180,10 @@ func (a *Applier) unregister(ctx context.Context, o op, report *Report) error {
 	if there, err := inodeIfThere(o.Live); err != nil || there == 0 {
 		return err
 	}
+	ctx, span := trace.Pack(ctx, o.Ref)
+	defer span.End()
+	ctx, part := trace.Do(ctx, trace.Unregister)
+	defer part.End()
 	a.tell(Event{Phase: PhaseUnregister, Ref: o.Ref})
 	outcome, err := a.St2.Unregister(ctx, o.Ref)
 	a.tell(Event{Phase: PhaseUnregister, Ref: o.Ref, Done: true, Err: err})
@@ -259,6 +266,8 @@ func (a *Applier) write(base, record *state.Record, entry state.HistoryEntry) (*
 
 // registerAll tells StackStorm, one pack at a time, and records what it took.
 func (a *Applier) registerAll(ctx context.Context, s *Staged, base *state.Record, results map[pack.Ref]*PackResult, report *Report) (*state.Record, error) {
+	ctx, span := trace.Begin(ctx, trace.Register)
+	defer span.End()
 	record := next(base, s.plan.Name)
 	for _, c := range s.plan.Changes {
 		result := results[c.Ref]
@@ -279,6 +288,10 @@ func (a *Applier) registerAll(ctx context.Context, s *Staged, base *state.Record
 }
 
 func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack, content Content, result *PackResult, report *Report) (state.Pack, error) {
+	ctx, span := trace.Pack(ctx, c.Ref)
+	defer span.End()
+	ctx, part := trace.Do(ctx, trace.Telling)
+	defer part.End()
 	a.tell(Event{Phase: PhaseRegister, Ref: c.Ref})
 	outcome, err := a.St2.Register(ctx, st2.Request{Ref: c.Ref, Dir: entry.Path, Types: c.Do.Register, Due: due(content.Due[c.Ref], c.Do)})
 	a.tell(Event{Phase: PhaseRegister, Ref: c.Ref, Done: true, Err: err})

@@ -17,6 +17,7 @@ import (
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -34,6 +35,8 @@ type Staged struct {
 // places. On an error it removes what it staged; nothing has changed then. All
 // packs that fail are named in the error.
 func (a *Applier) Stage(ctx context.Context, p *plan.Plan, content Content) (*Staged, error) {
+	ctx, span := trace.Begin(ctx, trace.Stage)
+	defer span.End()
 	base, err := a.Store.Read()
 	if err != nil {
 		return nil, err
@@ -94,6 +97,8 @@ func (a *Applier) stage(ctx context.Context, s *Staged) error {
 	if err := a.stageSlow(ctx, s, slow); err != nil {
 		return err
 	}
+	_, span := trace.Do(ctx, trace.Syncing)
+	defer span.End()
 	for _, work := range s.works {
 		if err := a.Disk.SyncFS(filepath.Join(work, stageDir)); err != nil {
 			return fmt.Errorf("make what was staged durable: %w", err)
@@ -117,8 +122,11 @@ func (a *Applier) stageSlow(ctx context.Context, s *Staged, ops []*op) error {
 	var errs []error
 	var group errgroup.Group
 	group.SetLimit(parallel)
+	trace.Expect(ctx, len(ops))
 	for _, o := range ops {
 		group.Go(func() error {
+			ctx, span := trace.Pack(ctx, o.Ref)
+			defer span.End()
 			phase, work := PhaseStage, a.stageTree
 			if o.Kind == opVenv {
 				phase, work = PhaseBuild, a.stageVenv
@@ -154,6 +162,8 @@ func (a *Applier) stageVenv(ctx context.Context, o *op, c *plan.Change, content 
 	if err := a.Disk.MkdirAll(filepath.Dir(o.Staged), private); err != nil {
 		return err
 	}
+	ctx, span := trace.Do(ctx, trace.Building)
+	defer span.End()
 	if err := content.Venv(ctx, o.Ref, t, c.After.Path, o.Staged, o.Live); err != nil {
 		return err
 	}
@@ -177,7 +187,10 @@ func (a *Applier) stageTree(ctx context.Context, o *op, c *plan.Change, content 
 	if written.Tree() != c.After.Tree {
 		return fmt.Errorf("integrity: the tree is %s, but the lock pins %s: the source does not give the same content any more, or the lock was edited", written.Tree(), c.After.Tree)
 	}
-	if err := tree.Verify(ctx, o.Staged, written); err != nil {
+	verifying, span := trace.Do(ctx, trace.Verifying)
+	err = tree.Verify(verifying, o.Staged, written)
+	span.End()
+	if err != nil {
 		return fmt.Errorf("read back what was written: %w", err)
 	}
 	o.Inode, err = inode(o.Staged)

@@ -24,7 +24,6 @@ var modules = map[string]string{
 	"github.com/skeema/knownhosts":        "ssh host keys, with the right key algorithms",
 	"github.com/spf13/cobra":              "command tree, help and completion (docs/decisions/0001)",
 	"github.com/spf13/pflag":              "the flag sets of cobra's commands",
-	"github.com/vbauerster/mpb/v8":        "progress of parallel fetches on a terminal",
 	"github.com/zclconf/go-cty":           "the values of packs.hcl and their function library",
 	"go.uber.org/goleak":                  "tests: no goroutine is left behind",
 	"go.yaml.in/yaml/v4":                  "scanner and emitter below pyyaml; its output is what PyYAML reads back",

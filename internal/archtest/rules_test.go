@@ -11,6 +11,7 @@ var layers = []string{
 	// Words: what everyone shares.
 	"internal/pack",
 	"internal/diag",
+	"internal/trace",
 	"internal/safefs",
 	"internal/tree",
 	"internal/pyyaml",
@@ -62,6 +63,7 @@ var aroundTheProduct = []string{"internal/docgen", "internal/demo", "internal/be
 var testSupport = []string{
 	"internal/archtest",
 	"internal/gittest",
+	"internal/ptytest",
 	"internal/safefs/safefstest",
 	"internal/source/memrepo",
 	"internal/source/sourcetest",
@@ -89,7 +91,6 @@ var reservedImports = map[string][]string{
 	"github.com/prometheus":         {"internal/daemon"},
 	"github.com/coreos/go-systemd":  {"internal/cli"},
 	"github.com/spf13/cobra":        {"internal/cli"},
-	"github.com/vbauerster/mpb/v8":  {"internal/view"},
 	"go.yaml.in/yaml/v4":            {"internal/pyyaml"},
 	"os/exec":                       {"internal/credential", "internal/virtualenv", "internal/st2"},
 	// reconcile hands the one client to whoever needs it.

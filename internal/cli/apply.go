@@ -86,7 +86,7 @@ func (a *app) carryOut(ctx context.Context, opts reconcile.Options, autoApprove,
 	if applied == nil {
 		return outcome{}, err
 	}
-	result := applyOutcome(applied)
+	result := applyOutcome(applied, view.Took(a.trace.Snapshot()))
 	switch {
 	case err != nil:
 	case applied.Declined:
@@ -122,12 +122,16 @@ func (a *app) showPlan(p *reconcile.Planned) error {
 		return nil
 	}
 	style := a.globals.style(a.streams, a.streams.OutTTY)
-	for _, note := range p.Recovered {
-		if _, err := fmt.Fprintf(a.streams.Out, "Recovered: %s\n", view.Quote(note)); err != nil {
-			return err
+	var err error
+	a.aside(func() {
+		for _, note := range p.Recovered {
+			if _, err = fmt.Fprintf(a.streams.Out, "Recovered: %s\n", view.Quote(note)); err != nil {
+				return
+			}
 		}
-	}
-	return view.Plan(a.streams.Out, p.Plan, style)
+		err = view.Plan(a.streams.Out, p.Plan, style)
+	})
+	return err
 }
 
 // confirm waits for the word yes, on a terminal only.
@@ -176,7 +180,7 @@ func (a *app) readLine(ctx context.Context) (string, error) {
 	}
 }
 
-func applyOutcome(applied *reconcile.Applied) outcome {
+func applyOutcome(applied *reconcile.Applied, took string) outcome {
 	p := applied.Planned
 	return outcome{
 		body: view.NewApplyBody(p.Plan, applied.Report, applied.Changed()), warnings: p.Warnings, files: p.Files,
@@ -188,7 +192,7 @@ func applyOutcome(applied *reconcile.Applied) outcome {
 			if _, err := fmt.Fprintln(w); err != nil {
 				return err
 			}
-			return view.Report(w, applied.Report, style)
+			return view.Report(w, applied.Report, took, style)
 		},
 	}
 }

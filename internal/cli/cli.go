@@ -13,12 +13,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/reconcile"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/view"
 )
 
@@ -30,8 +32,10 @@ type Streams struct {
 	OutTTY   bool
 	ErrTTY   bool
 	Width    int // columns of the terminal; 0 if there is none
-	Environ  []string
-	Dir      string // working directory
+	// Size asks how large the terminal of Err is now; nil if there is none.
+	Size    func() (columns, rows int)
+	Environ []string
+	Dir     string // working directory
 }
 
 // OSStreams returns the streams of this process.
@@ -44,6 +48,15 @@ func OSStreams() Streams {
 	s.InTTY = term.IsTerminal(int(os.Stdin.Fd()))
 	s.OutTTY = term.IsTerminal(int(os.Stdout.Fd()))
 	s.ErrTTY = term.IsTerminal(int(os.Stderr.Fd()))
+	if s.ErrTTY {
+		s.Size = func() (columns, rows int) {
+			// A terminal that does not say has the size that terminals had.
+			if columns, rows, err := term.GetSize(int(os.Stderr.Fd())); err == nil && columns > 0 && rows > 0 {
+				return columns, rows
+			}
+			return 80, 24
+		}
+	}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		s.Width = width
 	}
@@ -52,7 +65,7 @@ func OSStreams() Streams {
 
 // Main runs one command and returns its exit code.
 func Main(ctx context.Context, args []string, s Streams) int {
-	a := &app{streams: s}
+	a := &app{streams: s, trace: trace.New(time.Now)}
 	if onlyASCII(s.Environ) {
 		a.streams.Out = &asciiWriter{w: s.Out, json: &a.globals.json}
 		a.streams.Err = &asciiWriter{w: s.Err, json: new(bool)}
@@ -88,9 +101,11 @@ func (e usageError) Unwrap() error { return e.error }
 
 // app is what all commands share.
 type app struct {
-	streams Streams
-	globals globals
-	shown   bool // the outcome was printed
+	streams  Streams
+	globals  globals
+	shown    bool // the outcome was printed
+	trace    *trace.Trace
+	progress *view.Progress // nil: nothing shows any
 }
 
 // outcome is the result of a command, to be printed as text or as JSON.
@@ -114,7 +129,7 @@ func (a *app) run(c command) func(*cobra.Command, []string) error {
 		if err := a.globals.resolve(a.streams); err != nil {
 			return &exitError{a.show(outcome{}, err)}
 		}
-		out, err := c(cmd.Context(), args)
+		out, err := c(trace.With(cmd.Context(), a.trace), args)
 		return &exitError{a.show(out, err)}
 	}
 }
@@ -131,7 +146,7 @@ func (a *app) show(out outcome, err error) int {
 	if a.globals.json {
 		printErr = a.showJSON(out, err, exit)
 	} else {
-		printErr = a.showText(out, err)
+		printErr = errors.Join(a.showText(out, err), a.showTimings())
 	}
 	if printErr != nil && exit == ExitOK {
 		_, _ = fmt.Fprintf(a.streams.Err, "Error: %v\n", printErr) // stdout is broken; say so where it may still be read
@@ -155,6 +170,9 @@ func (a *app) showJSON(out outcome, err error, exit int) error {
 		}
 	}
 	head.Diagnostics = diag.JSON(list)
+	if a.globals.timings {
+		head.Timings = view.NewTimingsJSON(a.trace.Snapshot())
+	}
 	return view.Document(a.streams.Out, head, out.body)
 }
 
@@ -205,11 +223,29 @@ func (a *app) showText(out outcome, err error) error {
 	return e
 }
 
+func (a *app) showTimings() error {
+	if !a.globals.timings {
+		return nil
+	}
+	return view.Timings(a.streams.Err, a.trace.Snapshot(), a.globals.style(a.streams, a.streams.ErrTTY))
+}
+
 // note prints a line of progress or explanation on stderr. stdout carries only
 // the result, and under --json nothing but the document.
 func (a *app) note(format string, args ...any) {
-	// A note that cannot be written must not stop the work.
-	_, _ = fmt.Fprintf(a.streams.Err, format+"\n", args...)
+	a.aside(func() {
+		// A note that cannot be written must not stop the work.
+		_, _ = fmt.Fprintf(a.streams.Err, format+"\n", args...)
+	})
+}
+
+// aside prints something while progress may be shown on the same terminal.
+func (a *app) aside(print func()) {
+	if a.progress == nil {
+		print()
+		return
+	}
+	a.progress.Aside(print)
 }
 
 // abs makes a path given on the command line absolute; --chdir counts first.

@@ -30,6 +30,7 @@ type globals struct {
 	lockTimeout time.Duration
 	offline     bool
 	verbose     bool
+	timings     bool
 
 	dir     string // working directory after --chdir
 	command string // for the holder line of the run lock
@@ -65,6 +66,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.DurationVar(&g.lockTimeout, "lock-timeout", 0, "how long to wait for another run, e.g. 5m")
 	flags.BoolVar(&g.offline, "offline", false, "use no network: only what is cached")
 	flags.BoolVar(&g.verbose, "verbose", false, "show everything")
+	flags.BoolVar(&g.timings, "timings", false, "say where the time of the run went: on stderr, or in the JSON document")
 	root.AddCommand(newDiff(a), newWhy(a))
 	root.AddCommand(
 		newImport(a), newHistory(a), newRollback(a), newRelease(a), newState(a),

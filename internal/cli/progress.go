@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"errors"
+	"time"
 
 	"github.com/packsync/packsync/internal/apply"
 	"github.com/packsync/packsync/internal/reconcile"
@@ -10,33 +10,49 @@ import (
 	"github.com/packsync/packsync/internal/view"
 )
 
-// errFailed marks a step as failed for the progress line; the reason is shown
-// with the result.
-var errFailed = errors.New("failed")
+// redraw is how often the progress on a terminal is drawn.
+const redraw = 100 * time.Millisecond
+
+// movesCursor tells whether progress may be redrawn in place. Logs of CI are read
+// later, line by line, even where it gives its jobs a terminal.
+func (a *app) movesCursor() bool {
+	return a.streams.ErrTTY && a.streams.Size != nil && !a.globals.json &&
+		environ(a.streams.Environ, "TERM") != "dumb" && environ(a.streams.Environ, "CI") == ""
+}
 
 // watching returns callbacks that show progress on stderr, and a function that
 // ends it.
 func (a *app) watching() (reconcile.Callbacks, func()) {
-	progress := view.NewProgress(a.streams.Err, a.streams.ErrTTY && !a.globals.json && environ(a.streams.Environ, "TERM") != "dumb")
+	ticker := time.NewTicker(redraw)
+	progress := view.NewProgress(view.ProgressOptions{
+		W: a.streams.Err, Terminal: a.movesCursor(), Trace: a.trace, Size: a.streams.Size, Ticks: ticker.C,
+	})
+	a.progress = progress
+	ended := func(label, name string, done bool, err error) {
+		if done {
+			progress.Ended(label, name, err == nil)
+		}
+	}
 	cb := reconcile.Callbacks{
 		Resolving: func(e resolve.Event) {
 			switch e.Step {
-			case resolve.Choosing:
-				progress.Begin("resolve", string(e.Ref))
 			case resolve.Done:
-				progress.End(string(e.Ref), nil)
+				progress.Ended("resolve", string(e.Ref), true)
 			case resolve.Failed:
-				progress.End(string(e.Ref), errFailed)
+				progress.Ended("resolve", string(e.Ref), false)
 			}
 		},
-		Fetching: func(f reconcile.Fetch) {
-			if f.Done {
-				progress.End(string(f.Ref), f.Err)
-			} else {
-				progress.Begin("fetch", string(f.Ref))
+		Fetching: func(f reconcile.Fetch) { ended("fetch", string(f.Ref), f.Done, f.Err) },
+		Applying: func(e apply.Event) {
+			switch e.Phase {
+			case apply.PhaseBuild: // it goes on beside the staging of trees, so it counts with that
+				ended(string(apply.PhaseStage), string(e.Ref)+" (virtualenv)", e.Done, e.Err)
+			case apply.PhaseStage, apply.PhaseRegister, apply.PhaseUnregister:
+				ended(string(e.Phase), string(e.Ref), e.Done, e.Err)
+			case apply.PhaseRecover:
+				a.note("%s", e.Text)
 			}
 		},
-		Applying: func(e apply.Event) { a.applying(progress, e) },
 		Recovered: func(notes []string) {
 			for _, note := range notes {
 				a.note("Recovered: %s", view.Quote(note))
@@ -46,24 +62,8 @@ func (a *app) watching() (reconcile.Callbacks, func()) {
 			a.note("Waiting for another run: process %d on %s, %q, since %s.", h.PID, h.Host, h.Command, h.Since.Format("15:04:05"))
 		},
 	}
-	return cb, progress.Close
-}
-
-func (a *app) applying(progress *view.Progress, e apply.Event) {
-	label, name := string(e.Phase), string(e.Ref)
-	switch e.Phase {
-	case apply.PhaseBuild: // it goes on beside the staging of trees, so it counts with that
-		label, name = string(apply.PhaseStage), name+" (virtualenv)"
-	case apply.PhaseStage, apply.PhaseRegister, apply.PhaseUnregister:
-	case apply.PhaseRecover:
-		a.note("%s", e.Text)
-		return
-	default:
-		return
-	}
-	if e.Done {
-		progress.End(name, e.Err)
-	} else {
-		progress.Begin(label, name)
+	return cb, func() {
+		ticker.Stop()
+		progress.Close()
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/daemon"
 	"github.com/packsync/packsync/internal/reconcile"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // watchOptions are the flags of watch.
@@ -86,7 +87,7 @@ func (a *app) watch(ctx context.Context, o watchOptions) error {
 			opts.Log.Warn("systemd could not be told", "error", err)
 		}
 	}
-	return daemon.Run(ctx, opts)
+	return daemon.Run(trace.With(ctx, nil), opts) // it would grow with every pass
 }
 
 // daemonOptions checks the flags.
@@ -104,6 +105,8 @@ func (a *app) daemonOptions(o watchOptions) (daemon.Options, error) {
 	switch {
 	case g.json:
 		return opts, usageError{errors.New("watch prints no result that could be JSON: use --log-format json, or /status of --listen")}
+	case g.timings:
+		return opts, usageError{errors.New("--timings says where the time of a run went, and watch is many: its metrics (--listen) have their durations")}
 	case o.interval != 0 && o.interval < minInterval:
 		return opts, fmt.Errorf("--interval is %s: want at least %s", o.interval, minInterval)
 	case o.sweep < minInterval:

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // chunk is how many files of one pack a worker takes at once: enough to open the
@@ -30,6 +32,8 @@ func hashAll(ctx context.Context, imprints []*imprint, workers int) error {
 			queue = append(queue, work{p: p, first: first, end: min(first+chunk, len(p.files))})
 		}
 	}
+	ctx, span := trace.Do(ctx, trace.Hashing)
+	defer span.End()
 	err := parallel(ctx, workers, len(queue), func() func(int) error {
 		h := hasher{buf: make([]byte, 64<<10)}
 		return func(i int) error { return h.hash(queue[i]) }

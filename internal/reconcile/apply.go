@@ -11,6 +11,7 @@ import (
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -62,7 +63,9 @@ func planAndApply(ctx context.Context, opts Options, cb Callbacks) (*Applied, er
 	if err != nil {
 		return nil, err
 	}
-	recovery, err := applier.Recover(ctx)
+	recovering, span := trace.Begin(ctx, trace.Recover)
+	recovery, err := applier.Recover(recovering)
+	span.End()
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +89,9 @@ func planAndApply(ctx context.Context, opts Options, cb Callbacks) (*Applied, er
 		return applied, nil
 	}
 	if cb.Confirm != nil {
+		_, span := trace.Begin(ctx, trace.Confirm)
 		yes, err := cb.Confirm(planned)
+		span.End()
 		if err != nil || !yes {
 			applied.Declined = err == nil
 			return applied, err

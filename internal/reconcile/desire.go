@@ -23,6 +23,7 @@ import (
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -144,6 +145,8 @@ func (d *desired) takeTree(t tree.Tree, cache *treeCache) error {
 
 // observe looks at the disk: in full at what is managed or wanted.
 func (w *world) observe(ctx context.Context, p *Planned) error {
+	ctx, span := trace.Begin(ctx, trace.Inspect)
+	defer span.End()
 	request := installed.Request{Full: map[pack.Addr]bool{}, ConfigsDir: w.cfg.Host.ConfigsDir, GID: w.gid(), Index: w.indexPath(), Ahead: p.ahead}
 	for _, base := range w.cfg.BasePaths {
 		request.BasePaths = append(request.BasePaths, installed.BasePath{Name: base.Name, Path: base.Path})
@@ -202,6 +205,8 @@ func baseOf(request *installed.Request, recorded state.Pack) (string, error) {
 // fetch brings the trees of the packs that the record does not already describe:
 // none in a no-op. All that fail are named.
 func (w *world) fetch(ctx context.Context, p *Planned) error {
+	ctx, span := trace.Begin(ctx, trace.Fetch)
+	defer span.End()
 	var group errgroup.Group
 	group.SetLimit(max(w.opts.Parallel, defaultParallel))
 	var mu sync.Mutex
@@ -223,6 +228,7 @@ func (w *world) fetch(ctx context.Context, p *Planned) error {
 		if d.pin.Tree != nil {
 			continue
 		}
+		trace.Expect(ctx, 1)
 		group.Go(func() error {
 			err := w.fetchOne(ctx, p, d, &mu)
 			if err != nil {
@@ -245,6 +251,8 @@ func (w *world) fetch(ctx context.Context, p *Planned) error {
 const defaultParallel = 8
 
 func (w *world) fetchOne(ctx context.Context, p *Planned, d *desired, mu *sync.Mutex) error {
+	ctx, span := trace.Pack(ctx, d.pack.Ref)
+	defer span.End()
 	w.fetching(Fetch{Ref: d.pack.Ref})
 	t, err := p.bring(ctx, d)
 	if err == nil {

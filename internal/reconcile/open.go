@@ -19,6 +19,7 @@ import (
 	"github.com/packsync/packsync/internal/source/gogit"
 	"github.com/packsync/packsync/internal/st2"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/transport"
 	"github.com/packsync/packsync/internal/tree"
 )
@@ -58,7 +59,9 @@ func (w *world) lock(ctx context.Context) (unlock func(), err error) {
 		if w.cb.Waiting != nil {
 			w.cb.Waiting(locked.Holder)
 		}
-		lock, err = w.store.Lock(ctx, self, w.opts.LockTimeout)
+		waiting, span := trace.Begin(ctx, trace.Wait)
+		lock, err = w.store.Lock(waiting, self, w.opts.LockTimeout)
+		span.End()
 	}
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // Plan says what an apply would change. It writes nothing but caches. The plan is
@@ -80,18 +81,28 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err := w.venvKeys(ctx, p); err != nil {
 		return nil, err
 	}
-	input, err := p.input(ctx)
-	if err != nil {
+	if err := p.compute(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.review(ctx, &input); err != nil {
-		return nil, err
-	}
-	p.Plan = plan.Compute(input)
 	if len(p.Plan.Changes) > 0 {
 		p.Notes = append(p.Notes, w.ownershipNotes()...)
 	}
 	return p, nil
+}
+
+// compute judges contents and configs, and compares.
+func (p *Planned) compute(ctx context.Context) error {
+	ctx, span := trace.Begin(ctx, trace.Review)
+	defer span.End()
+	input, err := p.input(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.review(ctx, &input); err != nil {
+		return err
+	}
+	p.Plan = plan.Compute(input)
+	return nil
 }
 
 // resolve reads the lock and finds what it lacks. Under --locked a lock that does
@@ -110,6 +121,8 @@ func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) erro
 	if w.opts.Locked {
 		mode = resolve.Locked
 	}
+	ctx, span := trace.Begin(ctx, trace.Resolve)
+	defer span.End()
 	result, diags := resolve.Resolve(ctx, resolve.Request{
 		Packs: w.declared(), Lock: lock, Mode: mode, Update: w.opts.Packs,
 		AcceptMovedTags: w.opts.AcceptMovedTags, AllowUnreachable: w.opts.AllowUnreachable, Precise: w.opts.Precise,

@@ -29,6 +29,7 @@ import (
 	"github.com/packsync/packsync/internal/source/gogit"
 	"github.com/packsync/packsync/internal/st2"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 	"github.com/packsync/packsync/internal/vendored"
 	"github.com/packsync/packsync/internal/virtualenv"
@@ -215,6 +216,8 @@ func packsWord(n int) string {
 // Load reads the declaration, and runs the commands of its variables if opts ask
 // for all values. The error is a *DeclarationError, or the end of ctx.
 func Load(ctx context.Context, opts Options) (Declaration, error) {
+	ctx, span := trace.Begin(ctx, trace.Config)
+	defer span.End()
 	request := opts.Config
 	request.Run = runCommands(ctx, request.Environ)
 	cfg, files, diags := config.Load(request)

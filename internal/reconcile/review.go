@@ -16,6 +16,7 @@ import (
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/review"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -110,7 +111,12 @@ func (r *reviewing) gather(ctx context.Context) error {
 	for i := range p.desired {
 		d := &p.desired[i]
 		taken[d.pack.Ref] = true
-		if err := r.desired(ctx, d); err != nil {
+		reading, span := trace.Pack(ctx, d.pack.Ref)
+		reading, part := trace.Do(reading, trace.Inventory)
+		err := r.desired(reading, d)
+		part.End()
+		span.End()
+		if err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 const (
@@ -175,7 +176,9 @@ func (r *resolver) indirect(ctx context.Context, g group) outcome {
 		return outcome{ref: name, open: true, change: v.stale(name)}
 	default:
 		r.event(Event{Ref: name, Step: Choosing})
-		out = r.anew(ctx, p, v.want, v.before)
+		choosing, span := trace.Pack(ctx, name)
+		out = r.anew(choosing, p, v.want, v.before)
+		span.End()
 		if out.problem != nil {
 			r.event(Event{Ref: name, Step: Failed})
 			return r.explain(ctx, g, out)

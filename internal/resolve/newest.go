@@ -11,6 +11,7 @@ import (
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // Candidate is a commit that a pack could be pinned to. It was not fetched.
@@ -87,6 +88,8 @@ func FindNewest(ctx context.Context, req Request, open source.Opener, lookup Loo
 
 func (r *resolver) newest(ctx context.Context, p *config.Pack) Newest {
 	n := Newest{Ref: p.Ref}
+	ctx, span := trace.Pack(ctx, p.Ref)
+	defer span.End()
 	r.event(Event{Ref: p.Ref, Step: Choosing})
 	chosen, err := r.choose(ctx, p)
 	if err != nil {

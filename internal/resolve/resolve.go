@@ -21,6 +21,7 @@ import (
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -268,6 +269,8 @@ func (r *resolver) pack(ctx context.Context, p *config.Pack) outcome {
 	if r.req.Mode == Locked {
 		return outcome{open: true, change: v.stale(p.Ref)}
 	}
+	ctx, span := trace.Pack(ctx, p.Ref)
+	defer span.End()
 	r.event(Event{Ref: p.Ref, Step: Choosing})
 	out := r.anew(ctx, p, v.want, v.before)
 	if out.problem != nil {

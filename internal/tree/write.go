@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // Profile is the modes and the owner that written files get, whatever the umask
@@ -42,7 +44,9 @@ func Write(ctx context.Context, dir string, t Tree, p Profile) (Manifest, error)
 	if err != nil {
 		return Manifest{}, err
 	}
-	w := &writer{dir: dir, t: t, p: p, stack: []openedDir{{fd: root}}}
+	ctx, span := trace.Do(ctx, trace.Writing)
+	defer span.End()
+	w := &writer{dir: dir, t: t, p: p, stack: []openedDir{{fd: root}}, span: span}
 	m, err := w.write(ctx)
 	if err := errors.Join(err, w.closeAll()); err != nil {
 		return Manifest{}, err
@@ -57,6 +61,7 @@ type writer struct {
 	t     Tree
 	p     Profile
 	stack []openedDir // the root first
+	span  *trace.Span
 }
 
 type openedDir struct {
@@ -91,6 +96,7 @@ func (w *writer) write(ctx context.Context) (Manifest, error) {
 		if err := w.file(f, content); err != nil {
 			return Manifest{}, w.pathError("write file", f.Path, err)
 		}
+		w.span.Add(int64(len(content)), 1)
 	}
 	if err := w.enter("", nil, nil); err != nil {
 		return Manifest{}, err

@@ -100,7 +100,7 @@ func Imported(w io.Writer, r *reconcile.Imported, style Style) error {
 	p.table(rows, style)
 	p.printf("\n%s\n", style.paint(bold, Quote("Taken over: "+plural(len(r.Packs), "pack", "packs")+", declared in "+r.File+".")))
 	if r.Report != nil && r.Report.Failed() && p.err == nil {
-		p.err = Report(w, r.Report, style)
+		p.err = Report(w, r.Report, "", style)
 	}
 	return p.err
 }

@@ -20,6 +20,7 @@ type Envelope struct {
 	Msg           string                `json:"msg"`
 	Exit          int                   `json:"exit"`
 	Diagnostics   []diag.JSONDiagnostic `json:"diagnostics"`
+	Timings       *TimingsJSON          `json:"timings,omitempty"` // with --timings
 }
 
 // Document prints one JSON document: the envelope, then the fields of body, which

@@ -12,8 +12,8 @@ import (
 )
 
 // Report prints what an apply did, for people: what failed first, then what has
-// to be known, then the counts.
-func Report(w io.Writer, r *apply.Report, style Style) error {
+// to be known, then the counts and how long it took ("" leaves that out).
+func Report(w io.Writer, r *apply.Report, took string, style Style) error {
 	out := &printer{w: w}
 	counts := map[plan.Action]int{}
 	for _, p := range r.Packs {
@@ -46,7 +46,11 @@ func Report(w io.Writer, r *apply.Report, style Style) error {
 	if len(parts) == 0 {
 		text = "Applied: nothing."
 	}
-	out.printf("%s\n", style.paint(bold, text))
+	out.printf("%s", style.paint(bold, text))
+	if took != "" {
+		out.printf(" It took %s.", took)
+	}
+	out.printf("\n")
 	return out.err
 }
 

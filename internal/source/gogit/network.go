@@ -13,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/storage/memory"
 
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/transport"
 )
 
@@ -156,12 +157,16 @@ func (b *networkBackend) receive(ctx context.Context, s session, adv *packp.AdvR
 	if adv != nil {
 		narrow(req, adv)
 	}
-	r, err := s.fetch(ctx, req)
+	receiving, span := trace.Do(ctx, trace.Receiving)
+	defer span.End()
+	r, err := s.fetch(receiving, req)
 	if err != nil {
 		return nil, err
 	}
-	counted := &countingReader{Reader: r, tell: func(n int64) { b.remote.tell(Event{Phase: Receiving, Bytes: n}) }}
-	p, err := decode(ctx, counted, limits)
+	decoding, decodingSpan := trace.Do(receiving, trace.Decoding)
+	counted := &countingReader{Reader: r, ctx: decoding, tell: func(n int64) { b.remote.tell(Event{Phase: Receiving, Bytes: n}) }}
+	p, err := decode(decoding, counted, limits)
+	decodingSpan.End()
 	if err != nil && counted.seen == 0 && errors.Is(err, errTruncated) {
 		err = errEmptyAnswer
 	}
@@ -171,15 +176,20 @@ func (b *networkBackend) receive(ctx context.Context, s session, adv *packp.AdvR
 	return p, nil
 }
 
-// countingReader tells how many bytes came, every quarter of a megabyte.
+// countingReader tells how many bytes came, every quarter of a megabyte. Waiting
+// for them is time of the server and the network, not of decoding.
 type countingReader struct {
 	io.Reader
+	ctx        context.Context // whoever watches
 	tell       func(int64)
 	seen, told int64
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
+	_, span := trace.Do(c.ctx, trace.Receiving)
 	n, err := c.Reader.Read(p)
+	span.Add(int64(n), 0)
+	span.End()
 	if c.seen += int64(n); c.seen-c.told >= 256<<10 {
 		c.told = c.seen
 		c.tell(c.seen)

@@ -12,6 +12,7 @@ import (
 	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/transport"
 	"github.com/packsync/packsync/internal/tree"
 )
@@ -72,6 +73,8 @@ func (r *remote) advertised(ctx context.Context) (*advertised, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	r.tell(Event{Phase: Asking})
+	ctx, span := trace.Do(ctx, trace.Asking)
+	defer span.End()
 	err := transport.Retry(ctx, r.opener.opts.Clock, func(ctx context.Context) (err error) {
 		r.refs, err = r.backend.advertised(ctx)
 		return err
@@ -172,6 +175,8 @@ func (r *remote) fromCache(ctx context.Context, commit pack.Commit) (*source.Sna
 	if data == nil || err != nil {
 		return nil, nil, err
 	}
+	ctx, span := trace.Do(ctx, trace.Decoding)
+	defer span.End()
 	p, err := decode(ctx, bytes.NewReader(data), r.limits)
 	if err == nil {
 		err = holds(p, commit)
@@ -201,10 +206,14 @@ func (r *remote) fromBackend(ctx context.Context, commit pack.Commit, ref string
 	case err != nil:
 		return nil, nil, r.translate(err, commit)
 	}
-	snapshot, err := r.snapshot(ctx, p, commit)
+	decoding, span := trace.Do(ctx, trace.Decoding)
+	snapshot, err := r.snapshot(decoding, p, commit)
+	span.End()
 	if err != nil {
 		return nil, nil, err
 	}
+	_, span = trace.Do(ctx, trace.CacheWrite)
+	defer span.End()
 	// Only what was read whole is kept. A cache that cannot be written is told,
 	// not an error: the commit is here.
 	done := Event{Commit: commit, Phase: Fetched, Bytes: p.data.size}
