@@ -69,11 +69,9 @@ func (b block) readSource() (s variableSource) {
 	return s
 }
 
-var (
-	environmentName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_]*\z`)
-	// systemd takes any name that can be a file's and does not begin with a dot.
-	credentialName = regexp.MustCompile(`\A[A-Za-z0-9_@:+-][A-Za-z0-9_@:+.-]*\z`)
-)
+// credentialName is stricter than systemd, which takes any name that a file can
+// have.
+var credentialName = regexp.MustCompile(`\A[A-Za-z0-9_@:+-][A-Za-z0-9_@:+.-]*\z`)
 
 func (b block) fillSource(s *variableSource) {
 	switch s.kind {
@@ -81,7 +79,7 @@ func (b block) fillSource(s *variableSource) {
 		s.text, _ = b.path(s.kind)
 	case sourceEnv:
 		text, ok := b.text(s.kind, textNonEmpty)
-		if ok && !environmentName.MatchString(text) {
+		if ok && !envName.MatchString(text) {
 			b.l.error(s.at, "Invalid name", "%s must be the name of an environment variable: letters, digits and _, for example \"JIRA_PASSWORD\".", b.subject(s.kind))
 		}
 		s.text = text

@@ -30,6 +30,9 @@ type Credential struct {
 	TokenEnv     string   // name of an environment variable
 	TokenCommand []string // argv; the token is what it prints on stdout, trimmed
 	GitHelper    bool     // ask git's own credential helpers
+	// Unknown tells that the block has more, which this run does not know because a
+	// variable has no value: only where that may be so (config.Partial).
+	Unknown bool
 
 	SSHKeyFile     string // private key without passphrase; "" for the agent
 	KnownHostsFile string // "" for those of the user and the system

@@ -18,6 +18,7 @@ func logins(cfg *config.Config, opts Options) *credential.Set {
 		list = append(list, credential.Credential{
 			Host: c.Host, Username: c.Username, Token: c.Token, TokenFile: c.TokenFile, TokenEnv: c.TokenEnv,
 			TokenCommand: c.TokenCommand, GitHelper: c.GitHelper, SSHKeyFile: c.SSHKeyFile, KnownHostsFile: c.KnownHostsFile,
+			Unknown: c.Unknown,
 		})
 	}
 	return credential.New(credential.Options{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -117,9 +118,22 @@ func (r *remote) hint(p transport.Problem, err error, block string) string {
 	return ""
 }
 
+// lacksVariable tells whether the login is missing only because a variable is.
+func (r *remote) lacksVariable() bool {
+	u, err := url.Parse(r.src.URL)
+	if err != nil {
+		return false
+	}
+	c := r.opener.opts.Credentials.For(u.Host, u.Path)
+	return c != nil && c.Unknown
+}
+
 func (r *remote) statusHint(status int, block string) string {
 	login := r.login.Load()
 	switch {
+	case login == nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound) && r.lacksVariable():
+		return "the block " + block + " takes its token from a variable that has no value in this run, and commands of variables are not run by this command: " +
+			"give the value with PACKSYNC_VAR_…, or put token_command, token_file or token_env into the block, which every command asks"
 	case status == http.StatusUnauthorized && login == nil:
 		return "put token, token_file, token_env or token_command into a block " + block
 	case status == http.StatusUnauthorized:
