@@ -168,6 +168,10 @@ func (a *app) showJSON(out outcome, err error, exit int) error {
 			list = append(decl.Diagnostics, list...)
 			head.Msg = summarise(decl.Diagnostics)
 		}
+		var blocked *reconcile.BlockedError
+		if errors.As(err, &blocked) {
+			list = append(blocked.Diagnostics, list...)
+		}
 	}
 	head.Diagnostics = diag.JSON(list)
 	if a.globals.timings {
@@ -213,6 +217,12 @@ func (a *app) showText(out outcome, err error) error {
 	var decl *reconcile.DeclarationError
 	if errors.As(err, &decl) {
 		return diag.Write(a.streams.Err, decl.Files, decl.Diagnostics, errStyle.Color, errStyle.Width)
+	}
+	var blocked *reconcile.BlockedError
+	if errors.As(err, &blocked) {
+		if e := diag.Write(a.streams.Err, blocked.Files, blocked.Diagnostics, errStyle.Color, errStyle.Width); e != nil {
+			return e
+		}
 	}
 	text := view.Quote(err.Error())
 	var usage usageError

@@ -171,7 +171,9 @@ type PackConfig struct {
 	// in the partial mode of validate and lock. In Values it is left
 	// out of a map, and nil in a list.
 	Unknown bool
-	Range   hcl.Range
+	Range   hcl.Range // the name of the argument
+
+	find func(path []string) hcl.Range // nil for a file; see KeyRange
 }
 
 // Input is a file whose bytes made this Config what it is: declaration files,

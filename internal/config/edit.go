@@ -132,6 +132,14 @@ func (c *Config) Path(name string) string {
 	return filepath.Join(c.Dir, name)
 }
 
+// NameOf is the opposite of Path: how ranges and inputs call a file.
+func (c *Config) NameOf(path string) string {
+	if rel, err := filepath.Rel(c.Dir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}
+
 // LoadEdited is Load for a declaration of which some files, by absolute path, are
 // to have another content: to judge an edit before it is written.
 func LoadEdited(req Request, edited map[string][]byte) (*Config, map[string]*hcl.File, diag.List) {

@@ -103,12 +103,7 @@ func syntaxErrors(diags hcl.Diagnostics) hcl.Diagnostics {
 
 // inputName is how a file is called in diagnostics and Inputs: relative to the
 // declaration's directory where it lies below.
-func (l *loader) inputName(path string) string {
-	if rel, err := filepath.Rel(l.dir, path); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	return path
-}
+func (l *loader) inputName(path string) string { return (&Config{Dir: l.dir}).NameOf(path) }
 
 // readNamed reads a file that the declaration names and remembers it as an input.
 // Files below the declaration's directory come from its file system.

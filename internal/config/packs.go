@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/pyyaml"
 )
 
 // declared is a pack on its way into the Config: what it depends on is only a
@@ -94,7 +96,7 @@ func (l *loader) decodeGroup(label string, inner *hclsyntax.Block) []declared {
 	for _, key := range slices.Sorted(maps.Keys(items)) {
 		ctx := l.scope.ctx.NewChild()
 		ctx.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": items[key]})}
-		s := scope{ctx: ctx, each: true, forEach: attr.Expr}
+		s := scope{ctx: ctx, each: true, key: key, forEach: attr.Expr}
 		text, at := key, attr.Expr.Range()
 		if inner.Body.Attributes["ref"] != nil {
 			at = inner.Body.Attributes["ref"].Expr.Range()
@@ -249,7 +251,11 @@ func (b block) decodeConfig() *PackConfig {
 	if !ok {
 		return nil
 	}
-	c := &PackConfig{Range: attr.SrcRange}
+	c := &PackConfig{Range: attr.NameRange}
+	c.find = func(path []string) diag.Range {
+		at, _ := finder{b.l, b.scope}.find(attr.Expr, c.Range, path)
+		return at
+	}
 	bare, marks := v.Unmark()
 	switch typ := bare.Type(); {
 	case !bare.IsKnown():
@@ -279,7 +285,7 @@ func (b block) decodeConfigFile() *PackConfig {
 	attr := b.body.Attributes["config_file"]
 	path, ok := b.path("config_file")
 	if !ok {
-		return &PackConfig{Unknown: true, Range: attr.SrcRange}
+		return &PackConfig{Unknown: true, Range: attr.NameRange}
 	}
 	src, err := b.l.readNamed(path)
 	if err != nil {
@@ -288,5 +294,18 @@ func (b block) decodeConfigFile() *PackConfig {
 	}
 	name := b.l.inputName(path)
 	b.l.files[name] = diag.HiddenFile(src)
-	return &PackConfig{File: path, Bytes: src, Range: attr.SrcRange}
+	b.l.checkConfigFile(name, path, src, attr.Expr.Range())
+	return &PackConfig{File: path, Bytes: src, Range: attr.NameRange}
+}
+
+// checkConfigFile refuses a config_file that StackStorm could not read.
+func (l *loader) checkConfigFile(name, path string, src []byte, at diag.Range) {
+	_, err := pyyaml.Unmarshal(src)
+	var syntax *pyyaml.SyntaxError
+	switch {
+	case errors.As(err, &syntax) && syntax.Line > 0:
+		l.error(diag.LineRange(name, src, syntax.Line), "Broken config file", "StackStorm could not read this as YAML: %s.", syntax.Problem)
+	case err != nil:
+		l.error(at, "Broken config file", "StackStorm could not read %s as YAML: %s.", path, err)
+	}
 }

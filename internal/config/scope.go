@@ -22,6 +22,7 @@ func isSensitive(v cty.Value) bool { return v.HasMarkDeep(sensitiveMark{}) }
 type scope struct {
 	ctx     *hcl.EvalContext
 	each    bool           // in a pack with for_each
+	key     string         // each.key, if each
 	forEach hcl.Expression // what each comes from, if each
 	secret  bool           // literals may be secrets: no message may say anything about values
 }

@@ -7,11 +7,13 @@ package diag
 
 import "github.com/hashicorp/hcl/v2"
 
-// List is a list of problems; Diagnostic is one of them, Range a place in a file.
+// List is a list of problems; Diagnostic is one of them, Range a place in a file,
+// Pos one end of it.
 type (
 	List       = hcl.Diagnostics
 	Diagnostic = hcl.Diagnostic
 	Range      = hcl.Range
+	Pos        = hcl.Pos
 )
 
 // Error returns one error. The summary is a fixed text without user data; the

@@ -32,6 +32,8 @@ type Problem struct {
 	// Path is the key it is about: dotted, list elements by index, as in
 	// KeyChange: "hosts.0.name". "" is the config as a whole.
 	Path string
+	// Keys is Path as its steps.
+	Keys []string
 	// Attribute is the path that StackStorm names in its message. It differs from
 	// Path for a key that is not allowed, where StackStorm names what holds it.
 	Attribute string
@@ -127,7 +129,7 @@ func (f fault) problem(given any) Problem {
 	if f.key != "" {
 		full = append(slices.Clone(f.path), f.key)
 	}
-	p := Problem{Path: pathText(full), Attribute: strings.Join(f.path, "."), Severity: pack.Blocked, Kind: kindOf(f.keyword)}
+	p := Problem{Path: pathText(full), Keys: full, Attribute: strings.Join(f.path, "."), Severity: pack.Blocked, Kind: kindOf(f.keyword)}
 	text, isText := f.value.(string)
 	switch {
 	case f.keyword == "required":

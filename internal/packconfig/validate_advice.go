@@ -19,7 +19,7 @@ func (s *Schema) checkDecrypt(config, given *dict) (problems []Problem) {
 			continue
 		}
 		schema := s.attributes.child(name)
-		p := Problem{Path: pathText([]string{name}), Kind: Decrypt, Severity: pack.Blocked}
+		p := Problem{Path: pathText([]string{name}), Keys: []string{name}, Kind: Decrypt, Severity: pack.Blocked}
 		switch {
 		case schema == nil:
 			p.Message = "it uses decrypt_kv, but the pack's schema says nothing of this key: StackStorm fails on it instead of ignoring it" + suggestion(name, s.attributes)
@@ -51,7 +51,7 @@ func (s *Schema) advise(values any, v *validator) []Problem {
 }
 
 func (a *adviser) warn(path []string, kind ProblemKind, format string, args ...any) {
-	a.problems = append(a.problems, Problem{Path: pathText(path), Attribute: strings.Join(path, "."), Kind: kind, Severity: pack.Warning, Message: fmt.Sprintf(format, args...)})
+	a.problems = append(a.problems, Problem{Path: pathText(path), Keys: path, Attribute: strings.Join(path, "."), Kind: kind, Severity: pack.Warning, Message: fmt.Sprintf(format, args...)})
 }
 
 // found is the schema of a value, nil if it has none.

@@ -29,7 +29,7 @@ func (v *validator) matches(expr, text string, path []string) answer {
 		p = &pattern{compiled}
 		v.patterns[expr] = p
 		if err != nil {
-			v.unchecked = append(v.unchecked, Problem{Path: pathText(path), Attribute: strings.Join(path, "."), Kind: Unchecked, Severity: pack.Warning,
+			v.unchecked = append(v.unchecked, Problem{Path: pathText(path), Keys: path, Attribute: strings.Join(path, "."), Kind: Unchecked, Severity: pack.Warning,
 				Message: fmt.Sprintf("it is not compared with the pattern %q of the pack's schema, which needs Python (StackStorm will compare it)", expr)})
 		}
 	}

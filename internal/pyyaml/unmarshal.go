@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -82,6 +83,9 @@ func syntaxError(err error) error {
 		return &SyntaxError{Problem: err.Error()}
 	}
 	problem := load.Message
+	if strings.HasPrefix(problem, "unknown anchor") { // the library quotes it, and it may be a password without quotes
+		problem = "a value that begins with * is an alias, and what it refers to is not there (a text that begins so needs quotes)"
+	}
 	if load.ContextMsg != "" {
 		problem = load.ContextMsg + ": " + problem
 	}
@@ -123,13 +127,13 @@ func (c *constructor) construct(y *yaml.Node, depth int) (built, error) {
 	}
 	if y.Kind == yaml.AliasNode {
 		if c.open[y.Alias] {
-			return built{}, refuse(y, "the alias *%s stands inside what it refers to", y.Value)
+			return built{}, refuse(y, "the alias stands inside what it refers to")
 		}
 		return c.done[y.Alias], nil
 	}
 	if y.Anchor != "" {
 		if c.anchors[y.Anchor] {
-			return built{}, refuse(y, "the anchor &%s is defined twice", y.Anchor)
+			return built{}, refuse(y, "the anchor is defined twice (a text that begins with & needs quotes)")
 		}
 		c.anchors[y.Anchor] = true
 	}
@@ -154,7 +158,7 @@ func (c *constructor) constructKind(y *yaml.Node, depth int) (built, error) {
 	switch y.Kind {
 	case yaml.SequenceNode:
 		if tag := y.ShortTag(); tag != "!!seq" && tag != "!" {
-			return built{}, refuse(y, "a list with the tag %s is not supported", tag)
+			return built{}, refuse(y, "the tag of this list is not supported")
 		}
 		n.Kind = List
 		b := built{node: n, size: 1}
@@ -169,7 +173,7 @@ func (c *constructor) constructKind(y *yaml.Node, depth int) (built, error) {
 		return b, nil
 	case yaml.MappingNode:
 		if tag := y.ShortTag(); tag != "!!map" && tag != "!" {
-			return built{}, refuse(y, "a mapping with the tag %s is not supported", tag)
+			return built{}, refuse(y, "the tag of this mapping is not supported")
 		}
 		n.Kind = Mapping
 		return c.constructMapping(n, y, depth)
@@ -273,7 +277,7 @@ func constructScalar(n *Node, y *yaml.Node) error {
 		kinds := map[string]Kind{"!!str": String, "!!int": Int, "!!float": Float, "!!bool": Bool, "!!null": Null, "!!timestamp": Timestamp}
 		kind, known := kinds[y.ShortTag()]
 		if !known {
-			return refuse(y, "the tag %s is not supported", y.ShortTag())
+			return refuse(y, "its tag is not supported (a text that begins with ! needs quotes)")
 		}
 		n.Kind = kind
 	case y.Style&quotedStyles != 0:

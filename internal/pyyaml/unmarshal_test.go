@@ -121,7 +121,7 @@ func TestUnmarshalRefusals(t *testing.T) {
 		{"two documents", "a: 1\n---\nb: 2\n", 2, "second document"},
 		{"a template without quotes", "ok: 1\nurl: {{ st2kv.system.url }}\n", 2, "needs quotes"},
 		{"a broken line", "a: 1\nb: c: d\n", 2, "mapping values are not allowed"},
-		{"an unknown anchor", "a: *nowhere\n", 1, "unknown anchor"},
+		{"an unknown anchor", "a: *nowhere\n", 1, "what it refers to is not there"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -138,7 +138,9 @@ func TestUnmarshalRefusals(t *testing.T) {
 }
 
 func TestUnmarshalErrorsHideValues(t *testing.T) {
-	for _, in := range []string{"password: !!int s3cret\n", "password: !!float s3cret\n", "password: \"s3cret\n", "password: s3cret: s3cret\n", "password: 's3cret' s3cret\n", "password: 2020-99-99\n"} {
+	for _, in := range []string{"password: !!int s3cret\n", "password: !!float s3cret\n", "password: \"s3cret\n", "password: s3cret: s3cret\n", "password: 's3cret' s3cret\n", "password: 2020-99-99\n",
+		"password: *s3cret\n", "password: &s3cret\n  a: *s3cret\n", "a: &s3cret x\nb: &s3cret y\n", "password: !s3cret\n", "password: !s3cret [a]\n", "password: !s3cret {a: b}\n",
+		"password: %s3cret\n", "password: @s3cret\n", "password: `s3cret\n", "password: \"\\s3cret\"\n", "password: [s3cret\n", "password: {s3cret\n", "? s3cret\n: {\n"} {
 		_, err := Unmarshal([]byte(in))
 		if err == nil {
 			t.Errorf("%q should be refused", in)

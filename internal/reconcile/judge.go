@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/packsync/packsync/internal/content"
+	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/packconfig"
 	"github.com/packsync/packsync/internal/pyyaml"
@@ -41,56 +42,121 @@ func (p *Planned) judgeConfig(ctx context.Context, d *desired) ([]finding, error
 		return nil, fmt.Errorf("read the config schema of %s: %w", d.pack.Ref, err)
 	}
 	schema, problems := packconfig.ParseSchema(schemaBytes)
+	var file *pyyaml.Node
 	if schema != nil {
-		problems = append(problems, problemsOf(schema, d, owned, onDisk.Bytes)...)
+		var more []packconfig.Problem
+		more, file = problemsOf(schema, d, owned, onDisk.Bytes)
+		problems = append(problems, more...)
 	}
 	var out []finding
 	for _, problem := range problems {
-		out = append(out, p.configFinding(d, problem, owned))
+		out = append(out, p.configFinding(d, problem, owned, file))
 	}
 	return out, nil
 }
 
-func problemsOf(schema *packconfig.Schema, d *desired, owned bool, onDisk []byte) []packconfig.Problem {
+// problemsOf judges the config of a pack. The node is the config file as it was
+// read; nil where the values come from packs.hcl.
+func problemsOf(schema *packconfig.Schema, d *desired, owned bool, onDisk []byte) ([]packconfig.Problem, *pyyaml.Node) {
 	if owned && d.pack.Config != nil && d.pack.Config.File == "" {
-		return schema.ValidateDeclared(d.pack.Config.Values)
+		return schema.ValidateDeclared(d.pack.Config.Values), nil
 	}
 	data := onDisk
 	if owned {
 		data = d.config
 	}
 	doc, err := pyyaml.Unmarshal(data)
-	if err != nil {
-		return []packconfig.Problem{{Kind: packconfig.WrongType, Severity: pack.Blocked, Message: fmt.Sprintf("the config file cannot be read as YAML: %v", err)}}
+	var syntax *pyyaml.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		problem := packconfig.Problem{Kind: packconfig.WrongType, Severity: pack.Blocked, Message: "the config file cannot be read as YAML: " + syntax.Problem}
+		return []packconfig.Problem{problem}, &pyyaml.Node{Line: syntax.Line}
+	case err != nil:
+		return []packconfig.Problem{{Kind: packconfig.WrongType, Severity: pack.Blocked, Message: fmt.Sprintf("the config file cannot be read as YAML: %v", err)}}, nil
 	}
-	return schema.Validate(doc.Root.Value())
+	return schema.Validate(doc.Root.Value()), doc.Root
 }
 
 // configFinding shows a problem where it can be mended. A config that packsync
 // does not own only warns: it may have been refused before, and is not ours.
-func (p *Planned) configFinding(d *desired, problem packconfig.Problem, owned bool) finding {
+func (p *Planned) configFinding(d *desired, problem packconfig.Problem, owned bool, file *pyyaml.Node) finding {
 	f := finding{
 		ID: "PS-CONFIG-" + strings.ToUpper(string(problem.Kind)), Severity: problem.Severity,
 		Resource: string(d.pack.Ref), Message: "config: " + problem.String(),
 	}
-	switch {
-	case problem.Kind == packconfig.BadSchema:
-		f.Message = "config schema: " + problem.String()
-		if problem.Line > 0 {
-			f.At = []string{fmt.Sprintf("%s:%d", content.ConfigSchemaFile, problem.Line)}
+	at := func(name string, line int) {
+		if f.At = []string{name}; line > 0 {
+			f.At[0] += fmt.Sprintf(":%d", line)
 		}
-	case owned && d.pack.Config != nil && d.pack.Config.File != "":
-		f.At = []string{d.pack.Config.File}
-	case owned && d.pack.Config != nil:
-		f.At = []string{fmt.Sprintf("%s:%d", d.pack.Config.Range.Filename, d.pack.Config.Range.Start.Line)}
+	}
+	if problem.Kind == packconfig.BadSchema {
+		f.Message = "config schema: " + problem.String()
+	}
+	line := 0
+	if file != nil {
+		line = lineOf(file, problem.Keys)
+	}
+	switch declared := d.pack.Config; {
+	case problem.Line > 0:
+		at(content.ConfigSchemaFile, problem.Line)
+	case owned && declared != nil && declared.File != "":
+		at(declared.Range.Filename, declared.Range.Start.Line)
+		if name := p.Config.NameOf(declared.File); line > 0 {
+			at(name, line)
+			p.place(f, diag.LineRange(name, declared.Bytes, line))
+		}
+	case owned && declared != nil:
+		place := declared.KeyRange(problem.Keys...)
+		at(place.Filename, place.Start.Line)
+		p.place(f, place)
 	case !owned:
-		f.At = []string{filepath.Join(p.Config.Host.ConfigsDir, string(d.pack.Ref)+".yaml")}
+		at(filepath.Join(p.Config.Host.ConfigsDir, string(d.pack.Ref)+".yaml"), line)
 		if f.Severity == pack.Blocked {
 			f.Severity = pack.Warning
 			f.Message += " (StackStorm will refuse to register it; packsync does not own this file)"
 		}
 	}
 	return f
+}
+
+// lineOf is the line of a key, or of what holds it where it is missing.
+func lineOf(node *pyyaml.Node, keys []string) int {
+	line := node.Line
+	for _, key := range keys {
+		next := node.Lookup(key)
+		if next == nil {
+			return line
+		}
+		line = next.Line
+		for _, pair := range node.Pairs() {
+			if pair.Value == next {
+				line = pair.Key.Line
+			}
+		}
+		node = next
+	}
+	return line
+}
+
+func (p *Planned) place(f finding, at diag.Range) {
+	if p.configPlaces == nil {
+		p.configPlaces = map[string]diag.Range{}
+	}
+	p.configPlaces[placeKey(f)] = at
+}
+
+// placeKey tells two findings apart. A pack has one config.
+func placeKey(f finding) string { return f.Resource + "\x00" + f.ID + "\x00" + f.Message }
+
+// configDiagnostics are the blocked findings about configs with the place of each
+// in the user's files, so that they can be shown like every other mistake there.
+func (p *Planned) configDiagnostics(blocked []finding) (list diag.List) {
+	for _, f := range blocked {
+		if at, known := p.configPlaces[placeKey(f)]; known {
+			list = append(list, diag.Error(at, "Config that StackStorm would refuse", fmt.Sprintf("Pack %q: %s [%s]", f.Resource, f.Message, f.ID)))
+		}
+	}
+	return list
 }
 
 // configWithoutSchema warns of a config that nothing reads, and that makes

@@ -156,7 +156,7 @@ func (w *world) judge(p *Planned) error {
 		return &BlockedError{Findings: []finding{digestFinding(want, p.Plan.Digest)}}
 	}
 	if blocked := p.Plan.Blocked(); len(blocked) > 0 {
-		return &BlockedError{Findings: blocked}
+		return &BlockedError{Findings: blocked, Diagnostics: p.configDiagnostics(blocked), Files: p.Files}
 	}
 	return nil
 }

@@ -122,6 +122,8 @@ type Planned struct {
 	trees   *treeCache
 	ahead   *installed.Ahead
 	lists   map[string]installed.Listing // of directories beside the packs, made on demand
+
+	configPlaces map[string]diag.Range // of findings about configs, by placeKey
 }
 
 // list lists a directory once for the whole plan.
@@ -173,6 +175,10 @@ func (e *StaleError) Error() string {
 // BlockedError says that the plan must not be carried out: exit 3.
 type BlockedError struct {
 	Findings []pack.Finding
+	// Diagnostics are those findings that have a place in the user's files, for
+	// their snippets out of Files.
+	Diagnostics diag.List
+	Files       diag.Files
 }
 
 func (e *BlockedError) Error() string {

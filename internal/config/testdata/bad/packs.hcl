@@ -90,7 +90,7 @@ pack "empty" {
 pack "both" {
   source      = "./x"
   config      = {}
-  config_file = "packs.hcl" # ERROR: Conflicting arguments
+  config_file = "../good/configs/tools.yaml" # ERROR: Conflicting arguments
 }
 
 pack "no_file" {
