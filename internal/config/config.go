@@ -171,7 +171,10 @@ type PackConfig struct {
 	// in the partial mode of validate and lock. In Values it is left
 	// out of a map, and nil in a list.
 	Unknown bool
-	Range   hcl.Range // the name of the argument
+	// Keys are the keys at the first level, sorted, also those whose values are not
+	// known; nil for a file.
+	Keys  []string
+	Range hcl.Range // the name of the argument
 
 	find func(path []string) hcl.Range // nil for a file; see KeyRange
 }

@@ -270,7 +270,7 @@ func (b block) decodeConfig() *PackConfig {
 		b.l.error(attr.Expr.Range(), "Unsupported value", "The config cannot be written: %s.", err)
 		return nil
 	}
-	c.Values, c.Unknown = plain.(map[string]any), unknown
+	c.Values, c.Unknown, c.Keys = plain.(map[string]any), unknown, keysOf(bare)
 	if len(marks) > 0 {
 		for key, value := range c.Values {
 			if _, already := value.(pack.Secret); !already {
@@ -279,6 +279,18 @@ func (b block) decodeConfig() *PackConfig {
 		}
 	}
 	return c
+}
+
+// keysOf lists the keys of an object or map that are given: what is null is not.
+func keysOf(object cty.Value) (keys []string) {
+	for it := object.ElementIterator(); it.Next(); {
+		key, value := it.Element()
+		if value, _ = value.Unmark(); !value.IsKnown() || !value.IsNull() {
+			keys = append(keys, key.AsString())
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 func (b block) decodeConfigFile() *PackConfig {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
@@ -106,6 +107,7 @@ type diffedTree struct {
 	ref           ref
 	before, after pack.TreeHash
 	bring         [2]func(context.Context) (tree.Tree, error)
+	declared      *config.Pack // after; nil if it goes
 }
 
 func (d *differ) comparePins() {
@@ -130,7 +132,7 @@ func (d *differ) comparePins() {
 		}
 		if is != nil {
 			row.After = pinnedSide(is.side, is.pin.Entry.Direct)
-			trees.after = is.side.Tree
+			trees.after, trees.declared = is.side.Tree, &is.pack
 			trees.bring[1] = func(ctx context.Context) (tree.Tree, error) { return d.treeAfter(ctx, is) }
 		}
 		d.changed = append(d.changed, trees)
@@ -237,6 +239,9 @@ func (d *differ) review(ctx context.Context) error {
 				unread[t.ref] = unreadFinding(t, errs)
 				mu.Unlock()
 				one.Before, one.After, one.Unread = nil, nil, true
+			}
+			if t.declared != nil && one.Before != one.After {
+				one.Config = declaredConfig(*t.declared, one.After)
 			}
 			world.Packs[i] = one
 			return nil

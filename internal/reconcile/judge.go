@@ -65,6 +65,10 @@ func problemsOf(schema *packconfig.Schema, d *desired, owned bool, onDisk []byte
 	if owned {
 		data = d.config
 	}
+	return problemsOfFile(schema, data)
+}
+
+func problemsOfFile(schema *packconfig.Schema, data []byte) ([]packconfig.Problem, *pyyaml.Node) {
 	doc, err := pyyaml.Unmarshal(data)
 	var syntax *pyyaml.SyntaxError
 	switch {

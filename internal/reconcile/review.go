@@ -147,7 +147,9 @@ func (r *reviewing) gather(ctx context.Context) error {
 // desired adds a pack that is declared.
 func (r *reviewing) desired(ctx context.Context, d *desired) error {
 	add := func(before, after *content.Inventory) {
-		r.world.Packs = append(r.world.Packs, review.Pack{Ref: d.pack.Ref, Before: before, After: after, Unread: after == nil})
+		r.world.Packs = append(r.world.Packs, review.Pack{
+			Ref: d.pack.Ref, Before: before, After: after, Config: declaredConfig(d.pack, after), Unread: after == nil,
+		})
 	}
 	seen, there := r.planned.seenOf(d.pack.Ref, d.side.BasePath)
 	if there && seen.Content == d.side.Content {

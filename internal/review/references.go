@@ -12,7 +12,7 @@ import (
 
 // Reference is one place in a pack that names an action or a trigger type.
 type Reference struct {
-	From pack.Ref
+	From pack.Ref // "" for the declaration
 	content.Place
 	By   string // what refers: "rule on_push", "task build"
 	Kind string // of what is referred to: action or trigger
@@ -26,11 +26,14 @@ type Reference struct {
 	parameters []string
 }
 
-// String is PACK/FILE:LINE (what).
+// String is PACK/FILE:LINE (what), or FILE:LINE (what) in the declaration.
 func (r Reference) String() string {
 	at := r.Place.String()
 	if r.Line == 0 {
 		at = r.File
+	}
+	if r.From == "" {
+		return at + " (" + r.By + ")"
 	}
 	return string(r.From) + "/" + at + " (" + r.By + ")"
 }

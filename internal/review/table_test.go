@@ -101,6 +101,13 @@ func readWorld(t *testing.T, text string) (w review.World) {
 		}
 		switch word, name, _ := strings.Cut(rest, " "); {
 		case word == "":
+		case word == "declares": // "declares url,!token": the config gives both, and what it gives for token does not fit
+			c := &review.Config{At: content.Place{File: "packs.hcl", Line: 9}, Given: map[string]content.Place{}, Refused: map[string]bool{}}
+			for i, key := range strings.Split(name, ",") {
+				bare := strings.TrimPrefix(key, "!")
+				c.Given[bare], c.Refused[bare] = content.Place{File: "packs.hcl", Line: 10 + i}, bare != key
+			}
+			w.Packs[len(w.Packs)-1].Config = c
 		case word == "complete":
 			w.Complete = true
 		case word == "pack":

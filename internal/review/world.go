@@ -14,6 +14,7 @@ import (
 type Pack struct {
 	Ref           pack.Ref
 	Before, After *content.Inventory
+	Config        *Config // nil: none is declared
 	// Unread: what it contains is not known, and neither inventory is looked at.
 	Unread bool
 }
@@ -63,6 +64,7 @@ func Review(w World) Result {
 			c.changes = Compare(p.Before, p.After)
 			for i := range c.changes {
 				r.hit(p.Ref, &c.changes[i])
+				p.Config.fits(p.Ref, &c.changes[i])
 			}
 		}
 		broken, dangling := r.astray(p, references[p.Ref])
