@@ -31,7 +31,7 @@ var modules = map[string]string{
 	"golang.org/x/net":                    "proxy rules (no_proxy) as everyone else reads them",
 	"golang.org/x/sync":                   "bounded parallel fetches",
 	"golang.org/x/sys":                    "renameat2, syncfs and stat by descriptor",
-	"golang.org/x/term":                   "is this a terminal; how wide",
+	"golang.org/x/term":                   "is this a terminal; how wide; the line editor of packsync config",
 	"golang.org/x/text":                   "names that only differ by Unicode form or case",
 	"pgregory.net/rapid":                  "tests: properties of resolve, plan and apply",
 }

@@ -37,6 +37,7 @@ var layers = []string{
 	"internal/resolve",
 	"internal/review",
 	"internal/plan",
+	"internal/interview",
 
 	// Do.
 	"internal/apply",
@@ -73,7 +74,7 @@ var testSupport = []string{
 
 // pure lists the packages that decide without looking: the same values in give
 // the same values out.
-var pure = []string{"internal/pack", "internal/diag", "internal/review", "internal/plan"}
+var pure = []string{"internal/pack", "internal/diag", "internal/review", "internal/plan", "internal/interview"}
 
 // impure lists what a pure package may not import.
 var impure = []string{"os", "os/exec", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "log"}
@@ -92,7 +93,8 @@ var reservedImports = map[string][]string{
 	"github.com/coreos/go-systemd":  {"internal/cli"},
 	"github.com/spf13/cobra":        {"internal/cli"},
 	"go.yaml.in/yaml/v4":            {"internal/pyyaml"},
-	"os/exec":                       {"internal/credential", "internal/virtualenv", "internal/st2"},
+	// cli starts the person's editor.
+	"os/exec": {"internal/credential", "internal/virtualenv", "internal/st2", "internal/cli"},
 	// reconcile hands the one client to whoever needs it.
 	"net/http": {"internal/transport", "internal/credential", "internal/index", "internal/source/gogit", "internal/st2", "internal/reconcile", "internal/daemon"},
 	// What a system call says about a file or a failed connection; who may change

@@ -62,3 +62,11 @@ func (a *asciiWriter) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// plainWriter is what a child of the process writes to.
+func plainWriter(w io.Writer) io.Writer {
+	if a, is := w.(*asciiWriter); is {
+		return a.w
+	}
+	return w
+}

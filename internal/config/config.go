@@ -25,9 +25,10 @@ type Config struct {
 	Network     Network
 	Rewrites    pack.Rewrites
 	Credentials []Credential
-	Packs       []Pack       // sorted by ref
-	AutoApprove *AutoApprove // nil: there is no such block
-	Accepts     []Accept     // in the order declared
+	Packs       []Pack          // sorted by ref
+	AutoApprove *AutoApprove    // nil: there is no such block
+	Accepts     []Accept        // in the order declared
+	Variables   map[string]bool // those that are declared: whether they are sensitive
 	Inputs      []Input
 	SecretEnv   []string // names of environment variables that secrets are taken from, sorted: no child needs them
 }

@@ -166,6 +166,10 @@ func (l *loader) finish() (*Config, map[string]*hcl.File, diag.List) {
 	}
 	l.cfg.Dir = l.dir
 	l.cfg.SecretEnv = l.secretEnvironment()
+	l.cfg.Variables = make(map[string]bool, len(l.vars))
+	for name, v := range l.vars {
+		l.cfg.Variables[name] = v.sensitive
+	}
 	l.cfg.Inputs = l.inputs
 	names := make([]string, 0, len(l.named))
 	for name := range l.named {
