@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/nearest"
 )
 
 // Entry is what an index says about one pack.
@@ -140,7 +141,7 @@ func (s *Set) Find(name string) (Found, error) {
 		}
 	}
 	slices.Sort(names)
-	unknown.Near = Near(name, slices.Compact(names))
+	unknown.Near = nearest.Names(name, slices.Compact(names))
 	return Found{}, unknown
 }
 

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/packsync/packsync/internal/index"
+	"github.com/packsync/packsync/internal/nearest"
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -122,7 +122,7 @@ func suggestion(name string, known *dict) string {
 	if known == nil {
 		return ""
 	}
-	near := index.Near(name, known.keys)
+	near := nearest.Names(name, known.keys)
 	if len(near) == 0 {
 		return ""
 	}

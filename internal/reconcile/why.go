@@ -15,7 +15,7 @@ import (
 
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/diag"
-	"github.com/packsync/packsync/internal/index"
+	"github.com/packsync/packsync/internal/nearest"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/review"
@@ -91,7 +91,7 @@ func Why(ctx context.Context, opts Options, cb Callbacks, name string) (*Traced,
 	}
 	traced := &Traced{Declaration: p.Declaration, Matches: t.find(name)}
 	if len(traced.Matches) == 0 {
-		return nil, &NotFoundError{Name: name, Near: index.Near(name, t.names())}
+		return nil, &NotFoundError{Name: name, Near: nearest.Names(name, t.names())}
 	}
 	return traced, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/index"
 	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/nearest"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/tree"
@@ -194,7 +195,7 @@ func place(p *config.Pack, places ...diag.Range) diag.Range {
 
 func unknownRefProblem(at diag.Range, e *unknownRefError, detail func(string, ...any) string) *diag.Diagnostic {
 	if e.selector.Kind == pack.SelectBranch {
-		advice := nearest(e.selector.Text, e.refs.Branches)
+		advice := didYouMean(e.selector.Text, e.refs.Branches)
 		if _, isTag := e.refs.Tags[e.selector.Text]; isTag {
 			advice = fmt.Sprintf("There is a tag of this name: write tag = %q. ", e.selector.Text)
 		}
@@ -205,7 +206,7 @@ func unknownRefProblem(at diag.Range, e *unknownRefError, detail func(string, ..
 		slices.Sort(branches)
 		return diag.Error(at, "Unknown branch", detail("%sIts branches are %s.", advice, few(branches)))
 	}
-	advice := nearest(e.selector.Text, e.refs.Tags)
+	advice := didYouMean(e.selector.Text, e.refs.Tags)
 	if _, isBranch := e.refs.Branches[e.selector.Text]; isBranch {
 		advice = fmt.Sprintf("There is a branch of this name: write branch = %q. ", e.selector.Text)
 	}
@@ -267,7 +268,7 @@ func interrupted(ctx context.Context) *diag.Diagnostic {
 
 func unknownPack(ref pack.Ref, names []string) *diag.Diagnostic {
 	advice := "Declare it, or leave it out."
-	if near := index.Near(string(ref), names); len(near) > 0 {
+	if near := nearest.Names(string(ref), names); len(near) > 0 {
 		advice = fmt.Sprintf("Did you mean %q?", near[0])
 	}
 	return diag.Error(diag.Range{}, "Unknown pack", fmt.Sprintf("There is no pack %q to update: it is not declared. %s", ref, advice))

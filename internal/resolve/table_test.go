@@ -13,6 +13,7 @@ import (
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/index"
 	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/nearest"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/source/memrepo"
@@ -55,7 +56,7 @@ func (n *names) Find(_ context.Context, name string) (index.Found, error) {
 		for known_ := range n.versions {
 			known = append(known, known_)
 		}
-		return index.Found{}, &index.UnknownError{Name: name, Near: index.Near(name, known), Indexes: []string{indexURL}}
+		return index.Found{}, &index.UnknownError{Name: name, Near: nearest.Names(name, known), Indexes: []string{indexURL}}
 	}
 	return index.Found{Entry: index.Entry{Name: name, RepoURL: host + name, Version: version}, IndexURL: indexURL}, nil
 }

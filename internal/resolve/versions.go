@@ -9,7 +9,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"github.com/packsync/packsync/internal/index"
+	"github.com/packsync/packsync/internal/nearest"
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -69,9 +69,9 @@ func newest(tags map[string]pack.Commit) string {
 	return "It has no tags."
 }
 
-// nearest suggests names that may have been meant; "" if none is near.
-func nearest(word string, known map[string]pack.Commit) string {
-	near := index.Near(word, slices.Sorted(maps.Keys(known)))
+// didYouMean suggests names that may have been meant; "" if none is near.
+func didYouMean(word string, known map[string]pack.Commit) string {
+	near := nearest.Names(word, slices.Sorted(maps.Keys(known)))
 	if len(near) == 0 {
 		return ""
 	}

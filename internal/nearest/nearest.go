@@ -1,4 +1,7 @@
-package index
+// Package nearest finds what a person may have meant by a name that nobody knows.
+//
+// It is not for deciding anything: what it finds is a suggestion in a message.
+package nearest
 
 import (
 	"cmp"
@@ -9,10 +12,10 @@ import (
 // maxNear is how many suggestions help: more are noise.
 const maxNear = 3
 
-// Near returns up to three of the known names that a person may have meant by
+// Names returns up to three of the known names that a person may have meant by
 // word, the nearest first: few typing mistakes away, or one contained in the
-// other.
-func Near(word string, known []string) []string {
+// other. The order of known does not matter.
+func Names(word string, known []string) []string {
 	type candidate struct {
 		name     string
 		distance int
