@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/packsync/packsync/internal/nearest"
 )
 
 // hidden is printed in place of a literal that may be a secret.
@@ -17,17 +19,42 @@ const hidden = "(hidden)"
 // (design.md 3). It is a list of what may be seen, so that a misspelt "config" or
 // an unknown block shows nothing.
 var shownArguments = map[string][]string{
-	"packsync":     {"required_version", "name"},
-	"variable":     {"type", "description", "sensitive", "file", "env", "systemd_credential", "default"}, // default: see makesSensitive
-	"stackstorm":   {"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift"},
+	"packsync": {"required_version", "name"},
+	"variable": {"type", "description", "sensitive", "file", "env", "systemd_credential", "default"}, // default: see makesSensitive
+	"stackstorm": {
+		"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift",
+		"python", "conf", "version", "mode", "keep", "new_content",
+	},
 	"auto_approve": {"actions", "max_removals", "fail_on"},
+	"accept":       {"pack", "resource", "reason", "until"},
+	"rewrite":      {"to"},
 	"base_path":    {"path"},
-	"index":        {"url"},
+	"index":        {"url", "optional"},
+	"limits":       {"files", "bytes"},
+	"python":       {"build_user", "only_binary", "timeout"},
 	"network":      {"http_proxy", "https_proxy", "no_proxy", "ca_file"},
 	"pack": {
 		"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config_file",
-		"virtualenv", "replace", "on_drift", "depends_on", "for_each", "ref",
+		"virtualenv", "replace", "on_drift", "depends_on", "for_each", "ref", "mode", "purge", "purge_config", "protect", "new_content",
 	},
+}
+
+// hiddenArguments are those of the same blocks that may hold secrets: a name that
+// is near to one of them is not taken for a misspelt harmless one.
+var hiddenArguments = map[string][]string{"pack": {"config"}, "variable": {"command"}}
+
+// innerBlocks are the blocks inside others that hold no secrets.
+var innerBlocks = []string{"limits", "python"}
+
+// isShown tells whether the literals of an argument may be shown: of one that is
+// known to be harmless, or of one that is spelt wrong by no more than a letter.
+func isShown(block, name string, broken bool) bool {
+	shown := shownArguments[block]
+	if block == "locals" || slices.Contains(shown, name) {
+		return true
+	}
+	near := nearest.Names(name, slices.Concat(hiddenArguments[block], shown))
+	return !broken && len(near) > 0 && slices.Contains(shown, near[0]) && max(len(name)-len(near[0]), len(near[0])-len(name)) <= 1
 }
 
 // inDoubt lists the arguments that are shown only where the file's syntax leaves
@@ -166,8 +193,8 @@ func (w *walker) header(name string, top bool, start int) {
 				w.source.safe = append(w.source.safe, mask{start: start, end: end})
 			}
 			w.at++
-			if !top {
-				name = "" // no block inside a block shows anything but its label
+			if !top && !slices.Contains(innerBlocks, name) {
+				name = "" // no other block inside a block shows anything but its label
 			}
 			w.body(name, false)
 			return
@@ -185,7 +212,7 @@ func (w *walker) header(name string, top bool, start int) {
 // argument reads "= expression" up to the end of its line, hides what must not
 // be shown, and returns the tokens of the expression.
 func (w *walker) argument(block, name string) []hclsyntax.Token {
-	shown := slices.Contains(shownArguments[block], name) || block == "locals"
+	shown := isShown(block, name, w.source.broken)
 	if w.source.broken && (block == "locals" || slices.Contains(inDoubt, name)) {
 		shown = false
 	}
