@@ -13,8 +13,8 @@ import (
 
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/content"
-	"github.com/packsync/packsync/internal/index"
 	"github.com/packsync/packsync/internal/lockfile"
+	"github.com/packsync/packsync/internal/nearest"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/packconfig"
 	"github.com/packsync/packsync/internal/resolve"
@@ -90,7 +90,7 @@ func declaredPack(cfg *config.Config, ref pack.Ref) (config.Pack, error) {
 		names = append(names, string(p.Ref))
 	}
 	text := fmt.Sprintf("packs.hcl declares no pack %q", ref)
-	if near := index.Near(string(ref), names); len(near) > 0 {
+	if near := nearest.Names(string(ref), names); len(near) > 0 {
 		return config.Pack{}, fmt.Errorf("%s (did you mean %s?)", text, strings.Join(near, ", "))
 	}
 	return config.Pack{}, fmt.Errorf("%s: declare it first, or take it over with packsync import %s if it is installed", text, ref)
