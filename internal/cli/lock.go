@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -42,7 +43,9 @@ func newUpdate(a *app) *cobra.Command {
 		Short: "Move pins to the newest commits that satisfy the declaration",
 		Long: "Asks the remotes again what the declared versions, branches and tags mean now, for the\n" +
 			"packs that are named (here or by a flag) or for all, and writes the lock. No other pin\n" +
-			"moves. Nothing is installed: that is apply.",
+			"moves. Nothing is installed: that is apply.\n\n" +
+			"With --safe each pin moves to the newest version that breaks nothing: nothing that plan\n" +
+			"--fail-on breaking would block on. What stops the versions above it is printed.",
 		RunE: a.run(func(ctx context.Context, args []string) (outcome, error) {
 			opts := a.globals.options(a.streams, config.Partial)
 			if err := flags.fill(&opts, args); err != nil {
@@ -57,12 +60,15 @@ func newUpdate(a *app) *cobra.Command {
 
 // updateFlags are the flags of update. Each names packs.
 type updateFlags struct {
+	safe             string
 	precise          []string
 	acceptMovedTag   []string
 	allowUnreachable []string
 }
 
 func (f *updateFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.safe, "safe", "", "move to the newest versions that break nothing: `all` (the word may be left out) for nobody at all, used for nobody in the packs that are declared or installed")
+	flags.Lookup("safe").NoOptDefVal = string(reconcile.SafeAll)
 	flags.StringArrayVar(&f.precise, "precise", nil, "pin exactly this revision, within what is declared: `PACK=REV`; repeatable")
 	flags.StringArrayVar(&f.acceptMovedTag, "accept-moved-tag", nil, "take the commit that the tag of `PACK` was moved to; repeatable")
 	flags.StringArrayVar(&f.allowUnreachable, "allow-unreachable", nil, "take the commit of `PACK` although no branch or tag leads to it; repeatable")
@@ -70,6 +76,12 @@ func (f *updateFlags) add(flags *pflag.FlagSet) {
 
 func (f *updateFlags) fill(o *reconcile.Options, args []string) error {
 	o.Update = true
+	switch o.Safe = reconcile.Safety(f.safe); {
+	case o.Safe != reconcile.Unsafe && o.Safe != reconcile.SafeAll && o.Safe != reconcile.SafeUsed:
+		return usageError{fmt.Errorf("--safe is %q: want --safe, or --safe=used", f.safe)}
+	case o.Safe != reconcile.Unsafe && len(f.precise) > 0:
+		return usageError{errors.New("--safe looks for a version, and --precise names one: use one of them")}
+	}
 	o.Precise = map[pack.Ref]string{}
 	var precise []string
 	for _, text := range f.precise {
@@ -113,6 +125,7 @@ type lockBody struct {
 	LockFile    string                      `json:"lock_file"`
 	LockChanges []plan.LockChange           `json:"lock_changes"`
 	Findings    map[pack.Ref][]pack.Finding `json:"findings"`
+	Safe        []reconcile.SafeChoice      `json:"safe,omitempty"` // of update --safe
 }
 
 func (a *app) lock(ctx context.Context, opts reconcile.Options) (outcome, error) {
@@ -130,7 +143,7 @@ func (a *app) lock(ctx context.Context, opts reconcile.Options) (outcome, error)
 		msg = fmt.Sprintf("Lock written: %s, %s pinned.", view.Count(len(locked.Changes), "change", "changes"), view.Count(len(locked.Lock.Packs), "pack", "packs"))
 	}
 	return outcome{
-		body: lockBody{Changed: locked.Written, LockFile: opts.LockFile, LockChanges: locked.Changes, Findings: locked.Findings},
+		body: lockBody{Changed: locked.Written, LockFile: opts.LockFile, LockChanges: locked.Changes, Findings: locked.Findings, Safe: locked.Choices},
 		msg:  msg, warnings: locked.Warnings, files: locked.Files,
 		text: func(w io.Writer, style view.Style) error {
 			if _, err := fmt.Fprintln(w, style.Label(msg)); err != nil {
@@ -139,7 +152,10 @@ func (a *app) lock(ctx context.Context, opts reconcile.Options) (outcome, error)
 			if err := view.LockChanges(w, locked.Changes, style); err != nil {
 				return err
 			}
-			return view.Findings(w, locked.Findings, style)
+			if err := view.Findings(w, locked.Findings, style); err != nil || opts.Safe == reconcile.Unsafe {
+				return err
+			}
+			return view.SafeChoices(w, locked, style)
 		},
 	}, err
 }

@@ -4,17 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/packsync/packsync/internal/config"
-	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
@@ -99,15 +93,6 @@ type differ struct {
 	base    *baseSide
 	out     *Diffed
 	changed []diffedTree
-}
-
-// diffedTree is a pack with its trees before and after. The hash of a tree that is
-// not there is "".
-type diffedTree struct {
-	ref           ref
-	before, after pack.TreeHash
-	bring         [2]func(context.Context) (tree.Tree, error)
-	declared      *config.Pack // after; nil if it goes
 }
 
 func (d *differ) comparePins() {
@@ -219,39 +204,9 @@ func (d *differ) review(ctx context.Context) error {
 		return nil
 	}
 	p := d.planned
-	cache := p.world.inventories(p.note)
-	world := review.World{Packs: make([]review.Pack, len(d.changed))}
-	var mu sync.Mutex
-	unread := map[ref]finding{}
-	var group errgroup.Group
-	group.SetLimit(max(p.world.opts.Parallel, 1))
-	for i, t := range d.changed {
-		group.Go(func() error {
-			one := review.Pack{Ref: t.ref}
-			var errs [2]error
-			one.Before, errs[0] = p.inventory(ctx, cache, t.before, t.bring[0])
-			one.After, errs[1] = one.Before, errs[0]
-			if t.before != t.after {
-				one.After, errs[1] = p.inventory(ctx, cache, t.after, t.bring[1])
-			}
-			if err := errors.Join(errs[0], errs[1]); err != nil {
-				mu.Lock()
-				unread[t.ref] = unreadFinding(t, errs)
-				mu.Unlock()
-				one.Before, one.After, one.Unread = nil, nil, true
-			}
-			if t.declared != nil && one.Before != one.After {
-				one.Config = declaredConfig(*t.declared, one.After)
-			}
-			world.Packs[i] = one
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	world, unread, err := p.readTrees(ctx, d.changed)
+	if err != nil {
 		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("fetch: %w", err)
 	}
 	result := review.Review(world)
 	counting, expired := countingAccepts(p.Config, time.Now())
@@ -272,32 +227,6 @@ func (d *differ) review(ctx context.Context) error {
 	}
 	d.out.Findings = append(d.out.Findings, apart(result)...)
 	return nil
-}
-
-// inventory reads the content of a tree, nil for none.
-func (p *Planned) inventory(ctx context.Context, cache inventories, hash pack.TreeHash, bring func(context.Context) (tree.Tree, error)) (*content.Inventory, error) {
-	if bring == nil {
-		return nil, nil
-	}
-	return cache.of(hash, func() (fs.FS, error) {
-		t, err := bring(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return tree.FS(t), nil
-	})
-}
-
-func unreadFinding(t diffedTree, errs [2]error) finding {
-	f := finding{ID: "PS-REVIEW-UNREAD", Severity: pack.Warning, Grade: pack.Breaking}
-	err := errs[0]
-	f.Message = "what it contained before cannot be read, so that nobody knows what changes: "
-	if err == nil || t.before == t.after {
-		err = errs[1]
-		f.Message = "what it contains cannot be read, so that nobody knows what changes: "
-	}
-	f.Message += strings.ReplaceAll(err.Error(), "\n", " ")
-	return f
 }
 
 // judge blocks on what opts.FailOn names and nobody accepted.

@@ -249,30 +249,11 @@ func (b *baseSide) tree(ctx context.Context, ref ref) (tree.Tree, error) {
 	if one.declared != nil && one.declared.Source.Kind == pack.SourceDir {
 		return b.dirTree(ctx, one.declared)
 	}
-	src, err := pack.ParseSource(one.pinned.Source)
-	if err != nil {
-		return nil, err
-	}
-	src.Subdir = one.pinned.Subdir
+	var limits pack.Limits
 	if one.declared != nil {
-		src.Limits = one.declared.Source.Limits
+		limits = one.declared.Source.Limits
 	}
-	if one.pinned.Commit == "" {
-		return nil, errors.New("it was declared, but not locked")
-	}
-	remote, err := b.world.sources.Open(src)
-	if err != nil {
-		return nil, err
-	}
-	snapshot, err := remote.Fetch(ctx, one.pinned.Commit, one.pinned.Ref)
-	if err != nil {
-		return nil, err
-	}
-	if err := tree.Check(snapshot.Tree, tree.DefaultLimits().For(src.Limits)); err != nil {
-		return nil, err
-	}
-	t := tree.Filter(snapshot.Tree)
-	return t, matches(t, one.pinned.Tree)
+	return b.world.pinnedTree(ctx, one.pinned, limits)
 }
 
 // treeFromFS reads a directory of any file system as a tree.

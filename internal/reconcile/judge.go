@@ -81,11 +81,15 @@ func problemsOfFile(schema *packconfig.Schema, data []byte) ([]packconfig.Proble
 	return schema.Validate(doc.Root.Value()), doc.Root
 }
 
+func configFindingID(kind packconfig.ProblemKind) string {
+	return "PS-CONFIG-" + strings.ToUpper(string(kind))
+}
+
 // configFinding shows a problem where it can be mended. A config that packsync
 // does not own only warns: it may have been refused before, and is not ours.
 func (p *Planned) configFinding(d *desired, problem packconfig.Problem, owned bool, file *pyyaml.Node) finding {
 	f := finding{
-		ID: "PS-CONFIG-" + strings.ToUpper(string(problem.Kind)), Severity: problem.Severity,
+		ID: configFindingID(problem.Kind), Severity: problem.Severity,
 		Resource: string(d.pack.Ref), Message: "config: " + problem.String(),
 	}
 	at := func(name string, line int) {

@@ -8,6 +8,7 @@ import (
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/resolve"
+	"github.com/packsync/packsync/internal/state"
 )
 
 // Locked is what Lock found and wrote.
@@ -17,6 +18,9 @@ type Locked struct {
 	Changes  []plan.LockChange
 	Findings map[pack.Ref][]pack.Finding
 	Written  bool
+
+	Choices []SafeChoice // of update --safe, sorted by ref; nil without it
+	Others  int          // installed packs that were looked at too, though the lock does not name them
 }
 
 // Lock pins what is missing or no longer satisfies the declaration, drops what
@@ -37,12 +41,19 @@ func Lock(ctx context.Context, opts Options, cb Callbacks) (*Locked, error) {
 	if opts.Update {
 		mode = resolve.Update
 	}
-	p := &Planned{Declaration: decl, world: w}
-	err = w.resolve(ctx, p, mode)
-	if p.Resolved == nil {
+	p := &Planned{Declaration: decl, Record: &state.Record{}, world: w, key: state.NewKey(), trees: &treeCache{trees: map[ref]treeOf{}}}
+	var choices []SafeChoice
+	others := 0
+	if opts.Safe == Unsafe {
+		err = w.resolve(ctx, p, mode)
+	} else {
+		choices, others, err = w.updateSafely(ctx, p)
+	}
+	if p.Resolved == nil || err != nil && opts.Safe != Unsafe {
 		return nil, err
 	}
 	locked := &Locked{
+		Choices: choices, Others: others,
 		Declaration: p.Declaration, Lock: p.Resolved.Lock, Changes: lockChanges(p.Resolved), Findings: p.Resolved.Findings,
 	}
 	if err != nil || len(locked.Changes) == 0 {

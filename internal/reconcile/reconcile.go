@@ -59,6 +59,7 @@ type Options struct {
 	AcceptMovedTags  map[pack.Ref]bool
 	AllowUnreachable map[pack.Ref]bool
 	Precise          map[pack.Ref]string
+	Safe             Safety // with Update: keep from what breaks
 
 	Locked    bool // a lock change is an error
 	Offline   bool // no network

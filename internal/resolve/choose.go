@@ -75,6 +75,10 @@ func (r *resolver) choose(ctx context.Context, p *config.Pack) (choice, error) {
 		src.Subdir, src.Limits = p.Source.Subdir, p.Source.Limits
 		c.source, c.found = src, found
 	}
+	if chosen, given := r.req.Chosen[p.Ref]; given {
+		c.ref, c.commit = chosen.Ref, chosen.Commit
+		return c, nil
+	}
 	// The list of refs is the same for every sub-directory.
 	remote, err := r.sources.open(pack.Source{Kind: c.source.Kind, URL: c.source.URL})
 	if err != nil {

@@ -224,10 +224,22 @@ func (r *resolver) conflict(ctx context.Context, err error) *diag.Diagnostic {
 	if !errors.As(err, &c) {
 		var d *dependencyError
 		errors.As(err, &d)
-		return dependencyProblem(d.root, "Dependency cannot be followed",
+		out := dependencyProblem(d.root, "Dependency cannot be followed",
 			fmt.Sprintf("%s. Mend its pack.yaml at its source, or choose another version of the pack.", upper(err.Error())))
+		out.Extra = misfit{[]pack.Ref{d.ref}}
+		return out
 	}
-	text := fmt.Sprintf("Pack %s: %v. ", c.ref, err)
+	out := r.contradiction(ctx, c)
+	var refs []pack.Ref
+	for _, need := range c.needs {
+		refs = append(refs, need.by)
+	}
+	out.Extra = misfit{append(refs, c.ref)}
+	return out
+}
+
+func (r *resolver) contradiction(ctx context.Context, c *conflictError) *diag.Diagnostic {
+	text := fmt.Sprintf("Pack %s: %v. ", c.ref, c)
 	if c.sources {
 		return dependencyProblem(c.needs[0].root, "Dependencies contradict each other", text+
 			fmt.Sprintf("They name different repositories, and only one pack %s can be installed. Declare it with the source that is right: pack %q { source = … }.", c.ref, c.ref))

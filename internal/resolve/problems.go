@@ -117,6 +117,14 @@ func (e *otherPackError) Error() string {
 // problem describes to the user why a pack has no pin, at the place of the
 // declaration that has to change.
 func problem(p *config.Pack, err error) *diag.Diagnostic {
+	d := describe(p, err)
+	if unusable(err) {
+		d.Extra = misfit{[]pack.Ref{p.Ref}}
+	}
+	return d
+}
+
+func describe(p *config.Pack, err error) *diag.Diagnostic {
 	var (
 		noVersion   *noVersionError
 		unknownRef  *unknownRefError

@@ -69,6 +69,9 @@ type Request struct {
 	// Precise names revisions to be pinned instead of the newest, for packs that
 	// may move and within what is declared.
 	Precise map[pack.Ref]string
+	// Chosen names what is to be pinned instead of the newest, as FindCandidates
+	// found it, for packs that may move.
+	Chosen map[pack.Ref]Candidate
 
 	StackStorm string // version that packs are judged for; "" judges none
 

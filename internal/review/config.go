@@ -1,6 +1,8 @@
 package review
 
 import (
+	"strings"
+
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/pack"
 )
@@ -34,4 +36,15 @@ func (c *Config) fits(ref pack.Ref, change *Change) {
 	}
 	change.Grade = pack.Safe
 	change.Message += "; " + why
+}
+
+// UsersKnown tells whether those who use what changes name it, so that Hits are all
+// of them within the packs that were looked at. Nobody names a sensor, or the words
+// that a person types.
+func (c Change) UsersKnown() bool {
+	switch c.ID {
+	case ActionRemoved, ActionRenamed, ActionDisabled, TriggerRemoved, TriggerPayloadRemoved, PackRemoved:
+		return true
+	}
+	return c.Kind == "action" && strings.HasPrefix(c.ID, paramPrefix)
 }
