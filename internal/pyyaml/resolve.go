@@ -14,14 +14,12 @@ import (
 // YAML 1.1 differ from every Go library, so they are ours. Python's $ also
 // matches before a last newline; a plain scalar never ends in one.
 var (
-	boolPattern  = regexp.MustCompile(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
 	floatPattern = regexp.MustCompile(`^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?` +
 		`|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
 		`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*` +
 		`|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
 	intPattern = regexp.MustCompile(`^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
 		`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
-	nullPattern      = regexp.MustCompile(`^(?:~|null|Null|NULL|)$`)
 	timestampPattern = regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}` +
 		`|[0-9]{4}-[0-9][0-9]?-[0-9][0-9]?(?:[Tt]|[ \t]+)[0-9][0-9]?:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?` +
 		`(?:[ \t]*(?:Z|[-+][0-9][0-9]?(?::[0-9]{2})?))?)$`)
@@ -29,14 +27,14 @@ var (
 
 // resolve says which kind PyYAML gives a plain scalar.
 func resolve(text string) Kind {
-	switch {
-	case boolPattern.MatchString(text):
+	switch text {
+	case "yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false", "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF":
 		return Bool
-	case nullPattern.MatchString(text):
+	case "", "~", "null", "Null", "NULL":
 		return Null
-	case text == "<<":
+	case "<<":
 		return merge
-	case text == "=":
+	case "=":
 		return value
 	}
 	// The rest begins with a digit, a sign or a point: most scalars do not, and

@@ -59,6 +59,10 @@ func Unmarshal(data []byte) (*Document, error) {
 func checkCharacters(data []byte) error {
 	line, column := 1, 0
 	for len(data) > 0 {
+		if c := data[0]; c >= ' ' && c < 0x7f { // nearly all of nearly all documents
+			data, column = data[1:], column+1
+			continue
+		}
 		r, size := utf8.DecodeRune(data)
 		column++
 		switch {
@@ -137,8 +141,11 @@ func (c *constructor) construct(y *yaml.Node, depth int) (built, error) {
 		}
 		c.anchors[y.Anchor] = true
 	}
-	c.open[y] = true
-	defer delete(c.open, y)
+	anchored := y.Anchor != "" // else no alias leads here
+	if anchored {
+		c.open[y] = true
+		defer delete(c.open, y)
+	}
 	b, err := c.constructKind(y, depth)
 	if err != nil {
 		return built{}, err
@@ -149,7 +156,9 @@ func (c *constructor) construct(y *yaml.Node, depth int) (built, error) {
 	case b.height > MaxDepth:
 		return built{}, refuse(y, "nested deeper than %d", MaxDepth)
 	}
-	c.done[y] = b
+	if anchored {
+		c.done[y] = b
+	}
 	return b, nil
 }
 
@@ -186,7 +195,8 @@ func (c *constructor) constructKind(y *yaml.Node, depth int) (built, error) {
 // is merged comes first, so that the mapping's own keys win.
 func (c *constructor) constructMapping(n *Node, y *yaml.Node, depth int) (built, error) {
 	b := built{node: n, size: 1}
-	var merged, own []Pair
+	var merged []Pair
+	own := make([]Pair, 0, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, err := c.construct(y.Content[i], depth+1)
 		if err != nil {
@@ -221,6 +231,10 @@ func (c *constructor) constructMapping(n *Node, y *yaml.Node, depth int) (built,
 // fill makes the mapping: later pairs replace earlier ones, and a key that the
 // mapping itself has twice is a warning.
 func (c *constructor) fill(n *Node, merged, own []Pair) {
+	if len(merged) == 0 && differ(own) {
+		n.pairs = own
+		return
+	}
 	place := make(map[string]int, len(merged)+len(own))
 	set := func(id string, p Pair) {
 		if at, there := place[id]; there {
@@ -248,6 +262,26 @@ func (c *constructor) fill(n *Node, merged, own []Pair) {
 		}
 		set(id, p)
 	}
+}
+
+// differ tells of a few pairs whether their keys are texts and no two the same, as
+// they nearly always are.
+func differ(pairs []Pair) bool {
+	const few = 24
+	if len(pairs) > few {
+		return false
+	}
+	for i, p := range pairs {
+		if p.Key.Kind != String {
+			return false
+		}
+		for _, before := range pairs[:i] {
+			if before.Key.scalar == p.Key.scalar {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // mergePairs returns what a merge key brings in, later ones winning: of a list
