@@ -230,7 +230,7 @@ func (w *world) fetch(ctx context.Context, p *Planned) error {
 		}
 		trace.Expect(ctx, 1)
 		group.Go(func() error {
-			err := w.fetchOne(ctx, p, d, &mu)
+			err := w.fetchOne(ctx, p, d)
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -250,24 +250,34 @@ func (w *world) fetch(ctx context.Context, p *Planned) error {
 
 const defaultParallel = 8
 
-func (w *world) fetchOne(ctx context.Context, p *Planned, d *desired, mu *sync.Mutex) error {
+func (w *world) fetchOne(ctx context.Context, p *Planned, d *desired) error {
 	ctx, span := trace.Pack(ctx, d.pack.Ref)
 	defer span.End()
 	w.fetching(Fetch{Ref: d.pack.Ref})
 	t, err := p.bring(ctx, d)
 	if err == nil {
-		mu.Lock()
 		err = d.takeTree(t, p.trees)
-		mu.Unlock()
 	}
 	if err == nil {
 		err = w.judgeMeta(d, t)
+	}
+	if err == nil && p.Record.Packs[d.pack.Ref].Content != d.side.Content {
+		p.takeInventory(ctx, d, t)
 	}
 	w.fetching(Fetch{Ref: d.pack.Ref, Done: true, Err: err})
 	if err != nil {
 		return fmt.Errorf("fetch %s (%s, commit %s): %w", d.pack.Ref, d.side.Source, d.side.Commit.Short(), withHint(err))
 	}
 	return nil
+}
+
+// takeInventory reads what a fetched pack contains, for the review, while others
+// still wait for their servers.
+func (p *Planned) takeInventory(ctx context.Context, d *desired, t tree.Tree) {
+	_, part := trace.Do(ctx, trace.Inventory)
+	defer part.End()
+	// What cannot be read is for the review to tell, which reads it again.
+	_, _ = p.inventories.of(d.side.Tree, func() (fs.FS, error) { return tree.FS(t), nil })
 }
 
 // judgeMeta adds what resolving would have found, had it fetched the pack itself.

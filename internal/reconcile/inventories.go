@@ -1,42 +1,61 @@
 package reconcile
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
 )
 
-// inventories reads what packs contain, and remembers it below the cache
-// directory: a tree has one tree hash, and what StackStorm reads in it never
-// changes.
+// inventories reads what packs contain, each once in a run, and remembers it below
+// the cache directory: a tree has one tree hash, and what StackStorm reads in it
+// never changes. Safe for concurrent use.
 type inventories struct {
-	dir     string // "" remembers nothing
-	disk    safefs.Disk
+	dir     string // "" remembers nothing beyond this run
 	version string // of packsync: another one may read more
-	// unwritten is told why something could not be remembered. That costs time, not
+	// note is told why something could not be remembered. That costs time, not
 	// truth.
-	unwritten func(error)
+	note func(string)
+
+	mu   sync.Mutex
+	held map[pack.TreeHash]*content.Inventory
+	told bool
 }
 
-func (w *world) inventories(note func(string)) inventories {
+func (w *world) inventories(note func(string)) *inventories {
 	dir := w.opts.CacheDir
 	if dir != "" {
 		dir = filepath.Join(dir, "inventories")
 	}
-	told := false
-	return inventories{dir: dir, disk: w.disk(), version: w.opts.Version, unwritten: func(err error) {
-		if !told {
-			note(fmt.Sprintf("what packs contain could not be remembered, so that the next run reads it again: %v", err))
-		}
-		told = true
-	}}
+	return &inventories{dir: dir, version: w.opts.Version, note: note, held: map[pack.TreeHash]*content.Inventory{}}
+}
+
+func (c *inventories) hold(hash pack.TreeHash, inv *content.Inventory) {
+	if hash != "" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.held[hash] = inv
+	}
+}
+
+func (c *inventories) unwritten(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.told {
+		c.note(fmt.Sprintf("what packs contain could not be remembered, so that the next run reads it again: %v", err))
+	}
+	c.told = true
 }
 
 // inventoryFormat counts up whenever package content reads more, or otherwise,
@@ -52,14 +71,10 @@ type remembered struct {
 	Inventory *content.Inventory `json:"inventory"`
 }
 
-// of returns the inventory of a tree. files is called only if it is not
-// remembered; without a hash nothing is.
-func (c inventories) of(hash pack.TreeHash, files func() (fs.FS, error)) (*content.Inventory, error) {
-	path := ""
-	if c.dir != "" && hash != "" {
-		path = filepath.Join(c.dir, strings.ReplaceAll(string(hash), ":", "-")+".json")
-	}
-	if inv := c.read(path, hash); inv != nil {
+// of returns the inventory of a tree, which the caller must not change. files is
+// called only if it is not remembered; without a hash nothing is.
+func (c *inventories) of(hash pack.TreeHash, files func() (fs.FS, error)) (*content.Inventory, error) {
+	if inv := c.known(hash); inv != nil {
 		return inv, nil
 	}
 	fsys, err := files()
@@ -70,18 +85,54 @@ func (c inventories) of(hash pack.TreeHash, files func() (fs.FS, error)) (*conte
 	if err != nil {
 		return nil, err
 	}
-	if path == "" {
-		return inv, nil
-	}
-	if err := c.write(path, remembered{inventoryFormat, c.version, hash, inv}); err != nil {
-		c.unwritten(err)
+	c.hold(hash, inv)
+	if path := c.path(hash); path != "" {
+		if err := c.write(path, remembered{inventoryFormat, c.version, hash, inv}); err != nil {
+			c.unwritten(err)
+		}
 	}
 	return inv, nil
 }
 
+// known returns what this run or an earlier one read of a tree, or nil.
+func (c *inventories) known(hash pack.TreeHash) *content.Inventory {
+	c.mu.Lock()
+	inv := c.held[hash]
+	c.mu.Unlock()
+	if inv == nil {
+		if inv = c.read(c.path(hash), hash); inv != nil {
+			c.hold(hash, inv)
+		}
+	}
+	return inv
+}
+
+// ahead takes what is remembered of many trees at once into this run: decoding is
+// most of what a review of a thousand packs costs of which one changes.
+func (c *inventories) ahead(ctx context.Context, trees []pack.TreeHash) {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, hash := range trees {
+		group.Go(func() error {
+			if ctx.Err() == nil {
+				c.known(hash)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no error
+}
+
+func (c *inventories) path(hash pack.TreeHash) string {
+	if c.dir == "" || hash == "" {
+		return ""
+	}
+	return filepath.Join(c.dir, strings.ReplaceAll(string(hash), ":", "-")+".json")
+}
+
 // read returns nil for what is not remembered, or not by this packsync. What is
 // damaged is read anew: it is only a cache.
-func (c inventories) read(path string, hash pack.TreeHash) *content.Inventory {
+func (c *inventories) read(path string, hash pack.TreeHash) *content.Inventory {
 	if path == "" {
 		return nil
 	}
@@ -96,13 +147,10 @@ func (c inventories) read(path string, hash pack.TreeHash) *content.Inventory {
 	return r.Inventory
 }
 
-func (c inventories) write(path string, r remembered) error {
+func (c *inventories) write(path string, r remembered) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if err := c.disk.MkdirAll(filepath.Dir(path), safefs.Owner{Mode: 0o700, UID: -1, GID: -1}); err != nil {
-		return err
-	}
-	return c.disk.WriteFile(path, data, safefs.Owner{Mode: 0o600, UID: -1, GID: -1})
+	return safefs.WriteCache(path, data)
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/packsync/packsync/internal/apply"
@@ -122,7 +123,9 @@ type Planned struct {
 	desired []desired
 	trees   *treeCache
 	ahead   *installed.Ahead
-	lists   map[string]installed.Listing // of directories beside the packs, made on demand
+	// inventories are what packs contain, as far as that was read.
+	inventories *inventories
+	lists       map[string]installed.Listing // of directories beside the packs, made on demand
 
 	configPlaces map[string]diag.Range // of findings about configs, by placeKey
 }
@@ -283,6 +286,7 @@ func checkName(opts Options, cfg *config.Config, record *state.Record) error {
 // treeCache keeps fetched trees for the stage, up to a limit: what does not fit is
 // read from the cache on disk again.
 type treeCache struct {
+	mu    sync.Mutex // for add; nothing is added once everything is fetched
 	trees map[pack.Ref]tree.Tree
 	bytes int64
 }
@@ -294,6 +298,8 @@ func (c *treeCache) add(ref pack.Ref, t tree.Tree) {
 	for _, f := range t.Files() {
 		size += f.Size
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.bytes+size <= treeCacheBytes {
 		c.trees[ref], c.bytes = t, c.bytes+size
 	}

@@ -28,7 +28,7 @@ func (p *Planned) review(ctx context.Context, in *plan.Input) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	r := reviewing{planned: p, cache: p.world.inventories(p.note), world: review.World{Complete: true}, unread: map[pack.Ref]finding{}}
+	r := reviewing{planned: p, cache: p.inventories, world: review.World{Complete: true}, unread: map[pack.Ref]finding{}}
 	if err := r.gather(ctx); err != nil {
 		return err
 	}
@@ -83,6 +83,19 @@ func (p *Planned) contentChanges() map[pack.Ref]bool {
 	return changes
 }
 
+// hashes lists the trees that a review reads.
+func (p *Planned) hashes() []pack.TreeHash {
+	var out []pack.TreeHash
+	for i := range p.desired {
+		out = append(out, p.desired[i].side.Tree)
+	}
+	for _, seen := range p.Observed.Packs {
+		out = append(out, seen.Tree)
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(h pack.TreeHash) bool { return h == "" })
+}
+
 // seenOf returns the pack that is on disk, first in its base path, else in any:
 // it may be on its way from one to the other.
 func (p *Planned) seenOf(ref pack.Ref, base string) (installed.Pack, bool) {
@@ -100,13 +113,14 @@ func (p *Planned) seenOf(ref pack.Ref, base string) (installed.Pack, bool) {
 // reviewing gathers the inventories of all packs.
 type reviewing struct {
 	planned *Planned
-	cache   inventories
+	cache   *inventories
 	world   review.World
 	unread  map[pack.Ref]finding // packs that could not be read
 }
 
 func (r *reviewing) gather(ctx context.Context) error {
 	p := r.planned
+	r.cache.ahead(ctx, p.hashes())
 	taken := map[pack.Ref]bool{}
 	for i := range p.desired {
 		d := &p.desired[i]

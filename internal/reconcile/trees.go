@@ -67,7 +67,7 @@ func (p *Planned) readTrees(ctx context.Context, trees []diffedTree) (review.Wor
 }
 
 // inventory reads the content of a tree, nil for none.
-func (p *Planned) inventory(ctx context.Context, cache inventories, hash pack.TreeHash, bring func(context.Context) (tree.Tree, error)) (*content.Inventory, error) {
+func (p *Planned) inventory(ctx context.Context, cache *inventories, hash pack.TreeHash, bring func(context.Context) (tree.Tree, error)) (*content.Inventory, error) {
 	if bring == nil {
 		return nil, nil
 	}

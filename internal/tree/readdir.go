@@ -154,15 +154,16 @@ func readBelow(root int, f File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := readIn(dir, f)
+	content, err := readIn(dir, f, nil)
 	return content, errors.Join(err, unix.Close(dir))
 }
 
-// readIn reads one listed file in its own directory, which is open.
-func readIn(dir int, f File) ([]byte, error) {
+// readIn reads one listed file in its own directory, which is open, into buf if
+// that is large enough.
+func readIn(dir int, f File, buf []byte) ([]byte, error) {
 	name := f.Path[strings.LastIndexByte(f.Path, '/')+1:]
 	if f.Kind == Link {
 		return readLinkAt(dir, name)
 	}
-	return readAt(dir, name, f.Size)
+	return readAt(dir, name, f.Size, buf)
 }

@@ -68,9 +68,9 @@ func openBelow(root int, path string) (int, error) {
 	return at, nil
 }
 
-// readAt reads a regular file whole. want is the size it had when it was
-// listed; another one means that somebody writes to it.
-func readAt(dir int, name string, want int64) (content []byte, err error) {
+// readAt reads a regular file whole, into buf if that is large enough. want is the
+// size it had when it was listed; another one means that somebody writes to it.
+func readAt(dir int, name string, want int64, buf []byte) (content []byte, err error) {
 	fd, err := openAt(dir, name, unix.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe in its place must not block
 	if err != nil {
 		return nil, err
@@ -80,20 +80,22 @@ func readAt(dir int, name string, want int64) (content []byte, err error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != want {
 		return nil, errChanged
 	}
-	content = make([]byte, want+1) // one more, to notice growth
+	if content = buf; int64(len(content)) <= want {
+		content = make([]byte, want+1) // one more, to notice growth
+	}
 	n := 0
 	for n < len(content) {
 		got, err := retry(func() (int, error) { return unix.Read(fd, content[n:]) })
 		if err != nil {
 			return nil, err
 		}
-		if got == 0 {
+		// There was room for more: what has grown since gave more than want.
+		if n += got; got == 0 || int64(n) == want {
 			break
 		}
-		n += got
 	}
 	if int64(n) != want {
 		return nil, errChanged

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,40 +64,62 @@ func verify(ctx context.Context, root int, dir string, want Manifest) error {
 	return nil
 }
 
-// read hashes the listed files. Files of one directory mostly follow each other,
-// so the directory stays open between them.
-func (l *lister) read(ctx context.Context, root int) (sums []FileSum, err error) {
+// side is how many files one worker reads back at least: a large pack must not keep
+// one processor busy alone, and a small one is not worth a second.
+const side = 512
+
+// read hashes the listed files, parts of a large pack side by side.
+func (l *lister) read(ctx context.Context, root int) ([]FileSum, error) {
+	sums := make([]FileSum, len(l.files))
+	workers := min(max(len(l.files)/side, 1), runtime.GOMAXPROCS(0))
+	var group errgroup.Group
+	for w := range workers {
+		group.Go(func() error {
+			first, end := w*len(l.files)/workers, (w+1)*len(l.files)/workers
+			return l.readPart(ctx, root, l.files[first:end], sums[first:end])
+		})
+	}
+	return sums, group.Wait()
+}
+
+// readPart hashes some of the files. Those of one directory mostly follow each
+// other, so the directory stays open between them.
+func (l *lister) readPart(ctx context.Context, root int, files []File, sums []FileSum) (err error) {
 	at, open := "", -1
 	defer func() {
 		if open >= 0 {
 			err = errors.Join(err, unix.Close(open))
 		}
 	}()
-	sums = make([]FileSum, len(l.files))
-	for i, f := range l.files {
+	room := int64(0) // for any file but the very large
+	for _, f := range files {
+		room = max(room, min(f.Size+1, 64<<10))
+	}
+	buf := make([]byte, room)
+	for i, f := range files {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		if dir := parent(f.Path); open < 0 || dir != at {
 			next, err := openBelow(root, dir)
 			if err != nil {
-				return nil, l.pathError("open directory", dir, err)
+				return l.pathError("open directory", dir, err)
 			}
 			if open >= 0 {
 				err = unix.Close(open)
 			}
 			at, open = dir, next
 			if err != nil {
-				return nil, l.pathError("close directory", dir, err)
+				return l.pathError("close directory", dir, err)
 			}
 		}
-		content, err := readIn(open, f)
+		content, err := readIn(open, f, buf)
 		if err != nil {
-			return nil, l.pathError("read back", f.Path, err)
+			return l.pathError("read back", f.Path, err)
 		}
 		sums[i] = FileSum{File: f, Sum: sha256.Sum256(content)}
 	}
-	return sums, nil
+	return nil
 }
 
 // Difference is one file in which two manifests differ. A nil side does not have

@@ -3,6 +3,7 @@ package tree_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -399,6 +400,35 @@ func TestVerifyNoticesEveryChange(t *testing.T) {
 		change(dir)
 		if err := tree.Verify(t.Context(), dir, m); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %s, got %v", want, err)
+		}
+	}
+}
+
+// TestVerifyReadsEveryPartOfALargePack: parts of it are read side by side, and a
+// changed file is found in each.
+func TestVerifyReadsEveryPartOfALargePack(t *testing.T) {
+	files := map[string]string{"big": strings.Repeat("x", 200_000)}
+	for i := range 3000 {
+		files[fmt.Sprintf("d%d/f%04d", i%7, i)] = fmt.Sprint(i)
+	}
+	dir := privateDir(t)
+	m := write(t, dir, tree.Memory(files))
+	if err := tree.Verify(t.Context(), dir, m); err != nil {
+		t.Fatalf("unchanged: %v", err)
+	}
+	for _, f := range m.Files {
+		if strings.HasPrefix(f.Path, "d") && !strings.HasSuffix(f.Path, "500") && !strings.HasSuffix(f.Path, "999") {
+			continue
+		}
+		path := filepath.Join(dir, f.Path)
+		if err := os.WriteFile(path, []byte(strings.Repeat("?", int(f.Size))), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := tree.Verify(t.Context(), dir, m); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q differs", f.Path)) {
+			t.Errorf("%s was changed: %v", f.Path, err)
+		}
+		if err := os.WriteFile(path, []byte(files[f.Path]), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
