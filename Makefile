@@ -9,16 +9,27 @@ RACEPKGS  ?= ./internal/apply ./internal/daemon ./internal/index ./internal/inst
 	./internal/safefs/... ./internal/source/dir ./internal/source/memrepo ./internal/st2/... ./internal/transport ./internal/tree \
 	./internal/view ./internal/watch
 FUZZTIME  ?= 10s
+# make bench: a folder of real bare repositories (none: only synthetic ones), counted
+# pairs of runs, and to measure less: some sets, some rows.
+BENCH_REMOTES ?=
+BENCH_PAIRS   ?= 7
+BENCH_SETS    ?= 25,real,200,1000,growth
+BENCH_ROWS    ?=
+# make bench-go: the revision to compare with, rounds, time of each benchmark, which.
+BASE        ?= HEAD~1
+BENCH_COUNT ?= 6
+BENCH_TIME  ?= 0.3s
+BENCH       ?= .
 RELIABILITY := Stop|Fail|Crash|Damage|Intent|Registration|Race|Mutants|Readers|Cancel|Signal|SystemCall|Durable|Unreadable|Unlistable|Declaration|SameAgain|Sweep|Refused|Enough|KillLoop|Lock|Full|ReadOnly
 SOAKTIME  ?= 30m
 # A folder of git repositories of packs, with their tags.
 PACKS     ?= ../.mirror
 LINT      := $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help build test race check lint fmt bench benchgo upgrades fuzz soak reliability demo docs clean
+.PHONY: help build test race check lint fmt bench bench-go upgrades fuzz soak reliability demo docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/packsync, static and reproducible; the version comes from git
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/packsync ./cmd/packsync
@@ -40,11 +51,12 @@ lint: ## run the linters pinned in tools/go.mod (the first run builds them)
 fmt: ## format the code
 	$(LINT) fmt ./...
 
-bench: build ## measure bin/packsync beside git, cp and terraform, on the same data (BENCH_REMOTES: a folder of bare repositories)
-	$(GO) run ./internal/bench -packsync bin/packsync $(BENCHFLAGS)
+bench: build ## measure bin/packsync beside its peers, in under 15 minutes (docs/performance.md)
+	@$(GO) build -o bin/bench ./internal/bench
+	@bin/bench -packsync bin/packsync -remotes '$(BENCH_REMOTES)' -pairs '$(BENCH_PAIRS)' -sets '$(BENCH_SETS)' -rows '$(BENCH_ROWS)'
 
-benchgo: ## run the Go benchmarks of the inner loops
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench-go: ## compare the Go benchmarks of the inner loops with those of BASE
+	@GO='$(GO)' tools/bench-go.sh '$(BASE)' '$(BENCH_COUNT)' '$(BENCH_TIME)' '$(BENCH)'
 
 upgrades: ## review all releases of the packs in PACKS, one after the other, and print figures
 	PACKSYNC_PACKS=$(abspath $(PACKS)) $(GO) test -count=1 -v -run '^TestUpgrades$$' ./internal/review

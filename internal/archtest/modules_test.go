@@ -28,6 +28,7 @@ var modules = map[string]string{
 	"go.uber.org/goleak":                  "tests: no goroutine is left behind",
 	"go.yaml.in/yaml/v4":                  "scanner and emitter below pyyaml; its output is what PyYAML reads back",
 	"golang.org/x/crypto":                 "the ssh transport",
+	"golang.org/x/mod":                    "the bench: dirhash, which full verification is measured against",
 	"golang.org/x/net":                    "proxy rules (no_proxy) as everyone else reads them",
 	"golang.org/x/sync":                   "bounded parallel fetches",
 	"golang.org/x/sys":                    "renameat2, syncfs and stat by descriptor",

@@ -53,12 +53,13 @@ var layers = []string{
 
 	"internal/docgen",
 	"internal/demo",
+	"internal/bench/peer",
 	"internal/bench",
 }
 
 // aroundTheProduct lists the programs that are never shipped. They own their
 // process and whatever they touch.
-var aroundTheProduct = []string{"internal/docgen", "internal/demo", "internal/bench"}
+var aroundTheProduct = []string{"internal/docgen", "internal/demo", "internal/bench", "internal/bench/peer"}
 
 // testSupport lists the packages that exist for tests. They may import
 // anything; only tests, each other and the programs around the product may import them.

@@ -121,6 +121,7 @@ type PackWriter struct {
 	body  bytes.Buffer
 	last  int // where the last entry begins in body
 	count uint32
+	z     *zlib.Writer // used again for each entry: making one costs more than most entries
 }
 
 // Offset is where the next entry will begin.
@@ -142,7 +143,13 @@ func (p *PackWriter) AddDeclared(kind byte, base, data []byte, size int) {
 	}
 	p.body.WriteByte(first)
 	p.body.Write(base)
-	p.body.Write(deflate(data))
+	if p.z == nil {
+		p.z = zlib.NewWriter(&p.body)
+	} else {
+		p.z.Reset(&p.body)
+	}
+	_, _ = p.z.Write(data) // a buffer takes everything
+	_ = p.z.Close()
 	p.count++
 }
 
