@@ -24,7 +24,9 @@ func (c *comparison) aliases(before, after []content.Alias) {
 	for _, was := range gone {
 		// Whoever types the words notices nothing of another name.
 		same := slices.IndexFunc(come, func(is *content.Alias) bool {
-			return len(representations(was)) > 0 && slices.Equal(representations(was), representations(is))
+			words := representations(was)
+			gone, _, _ := reworded(words, representations(is))
+			return len(words) > 0 && len(gone) == 0
 		})
 		if same < 0 {
 			c.add(Change{

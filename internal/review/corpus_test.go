@@ -123,7 +123,7 @@ func TestTheExchange(t *testing.T) {
 	}{
 		{"openstack v0.7.0 v1.0.0", review.ActionRenamed, 253},
 		{"pagerduty v0.5.0 v1.0.2", review.ActionRemoved, 8},
-		{"pagerduty v0.5.0 v1.0.2", review.AliasRemoved, 2},
+		{"pagerduty v0.5.0 v1.0.2", review.AliasRemoved, 1},
 		{"github v0.8.4 v2.1.4", "PS-CONFIG-REMOVED", 1},
 		{"github v2.1.4 v2.1.5", "PS-PARAM-DEFAULT", 1},
 	} {

@@ -96,7 +96,7 @@ func byRisk(packs []reconcile.DiffedPack) []reconcile.DiffedPack {
 // Diff prints a diff for people, the risky packs first.
 func Diff(w io.Writer, d *reconcile.Diffed, style Style) error {
 	out := &printer{w: w}
-	out.printf("%s\n", style.paint(bold, Quote(DiffSummary(d))))
+	out.heading(style, DiffSummary(d))
 	names, actions := 0, 0
 	for _, p := range d.Packs {
 		names, actions = max(names, len(p.Ref)), max(actions, len(p.Action))
@@ -144,8 +144,30 @@ func Diff(w io.Writer, d *reconcile.Diffed, style Style) error {
 			out.finding(f, style, "  ")
 		}
 	}
+	if text := horizon(d); text != "" {
+		out.printf("\n")
+		out.wrapped(style, "", text)
+	}
 	out.printf("\n%s\n", style.paint(faint, "Desired digest: "+d.Digest))
 	return out.err
+}
+
+// horizon says how far a review without a host can look; "" where nothing was
+// reviewed.
+func horizon(d *reconcile.Diffed) string {
+	graded := func(p reconcile.DiffedPack) bool {
+		return slices.ContainsFunc(p.Findings, func(f pack.Finding) bool { return f.Grade == pack.Breaking || f.Grade == pack.Caution })
+	}
+	if !slices.ContainsFunc(d.Packs, graded) {
+		return ""
+	}
+	n := d.Unchanged
+	for _, p := range d.Packs {
+		if p.After != nil {
+			n++
+		}
+	}
+	return "Who is hit was looked for in the " + plural(n, "pack", "packs") + " declared here. What only a host has (packs that are not declared, rules made through the API), and who calls from outside, is seen by no diff: plan looks at the installed packs too."
 }
 
 // pinnedVersions is old → new, or the one that there is.

@@ -118,7 +118,7 @@ func TestDiffJSONAgrees(t *testing.T) {
 	if err := json.Unmarshal(data, &body); err != nil {
 		t.Fatal(err)
 	}
-	if want := (Grades{Breaking: 10, Caution: 2, Safe: 4, Accepted: 1}); body.Review != want {
+	if want := (Grades{Breaking: 10, Caution: 2, Safe: 4, Accepted: 1, Used: 2}); body.Review != want {
 		t.Errorf("the JSON counts %+v, want %+v", body.Review, want)
 	}
 	sentence := DiffSummary(d)

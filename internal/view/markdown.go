@@ -26,7 +26,11 @@ const commentBytes = 65000
 // link.
 func DiffMarkdown(w io.Writer, d *reconcile.Diffed) error {
 	m := &markdown{room: commentBytes}
-	foot := fmt.Sprintf("\nDesired digest: `%s`\n\nThis is applied, and nothing else, by `packsync apply --expect-digest %s`.\n", d.Digest, d.Digest)
+	foot := ""
+	if text := horizon(d); text != "" {
+		foot = "\n" + escape(text) + "\n"
+	}
+	foot += fmt.Sprintf("\nDesired digest: `%s`\n\nThis is applied, and nothing else, by `packsync apply --expect-digest %s`.\n", d.Digest, d.Digest)
 	const aboutCuts = 200
 	m.room -= len(foot) + aboutCuts
 	m.must("%s\n### Packs\n\n%s\n\n", Marker, escape(DiffSummary(d)))
@@ -139,12 +143,39 @@ func (m *markdown) pack(p reconcile.DiffedPack) {
 	}
 	if len(folded) > 0 {
 		m.must("\n<details><summary>%s more: %s</summary>\n\n", plural(len(folded), "change", "changes"), folds(folded))
-		for _, f := range folded {
-			m.change(f)
-		}
+		m.folded(folded)
 		m.must("\n</details>\n")
 	}
 	m.must("\n")
+}
+
+// folded lists what is folded. Safe changes that say the same share a line.
+func (m *markdown) folded(findings []pack.Finding) {
+	const several, most = 3, 60
+	same := func(f pack.Finding) string {
+		kind, _, _ := strings.Cut(f.Resource, " ")
+		return f.ID + "\n" + kind + "\n" + f.Message
+	}
+	groups := map[string][]string{}
+	for _, f := range findings {
+		if f.Grade == pack.Safe {
+			groups[same(f)] = append(groups[same(f)], f.Resource)
+		}
+	}
+	for _, f := range findings {
+		resources := groups[same(f)]
+		switch {
+		case f.Grade != pack.Safe || len(resources) > 0 && len(resources) < several:
+			m.change(f)
+		case len(resources) > 0:
+			more := ""
+			if n := len(resources) - most; n > 0 {
+				resources, more = resources[:most], fmt.Sprintf(" and %d more", n)
+			}
+			m.line("- %s, %d times: %s (%s): %s%s\n", f.Grade, len(groups[same(f)]), escape(f.Message), f.ID, codes(resources), more)
+			delete(groups, same(f))
+		}
+	}
 }
 
 // folds counts what is folded by grade.
@@ -213,10 +244,30 @@ func commitCell(p reconcile.DiffedPack) string {
 	if p.After.Ref != "" {
 		text += " " + strings.ReplaceAll(code(revisionName(p.After.Ref)), "|", `\|`) // a table ends its cell even in code
 	}
+	if link := compareLink(p); link != "" {
+		text += " [difference](" + link + ")"
+	}
 	if p.After.Title != "" {
 		text += " " + escape(p.After.Title)
 	}
 	return text
+}
+
+// onForge is a repository whose forge shows the difference between two commits.
+var onForge = regexp.MustCompile(`^https://(github\.com|gitlab\.com)/([\w.-]+/[\w.-]+?)(?:\.git)?/?$`)
+
+// compareLink is where the whole difference can be read, "" where that is not
+// known.
+func compareLink(p reconcile.DiffedPack) string {
+	if p.Before == nil || p.After == nil || p.Before.Source != p.After.Source || p.Before.Commit == "" || p.Before.Commit == p.After.Commit {
+		return ""
+	}
+	m := onForge.FindStringSubmatch(p.After.Source)
+	if m == nil {
+		return ""
+	}
+	middle := map[string]string{"github.com": "/compare/", "gitlab.com": "/-/compare/"}[m[1]]
+	return fmt.Sprintf("https://%s/%s%s%s...%s", m[1], m[2], middle, p.Before.Commit, p.After.Commit)
 }
 
 // isArrival tells the finding that only says what a new pack contains.
@@ -234,7 +285,7 @@ func gradesCell(p reconcile.DiffedPack) string {
 		parts = append(parts, "**"+plural(len(p.Alarms), "alarm", "alarms")+"**")
 	}
 	if g.Breaking > 0 {
-		parts = append(parts, fmt.Sprintf("**%d breaking**", g.Breaking))
+		parts = append(parts, fmt.Sprintf("**%d breaking**", g.Breaking)+g.users())
 	}
 	for _, of := range []struct {
 		n    int
@@ -245,7 +296,10 @@ func gradesCell(p reconcile.DiffedPack) string {
 		}
 	}
 	if len(parts) == 0 && p.Action == plan.Update {
-		return "only code"
+		if slices.ContainsFunc(p.Findings, func(f pack.Finding) bool { return f.ID == review.Code }) {
+			return "only code"
+		}
+		return "nothing that StackStorm uses"
 	}
 	return strings.Join(parts, ", ")
 }

@@ -12,7 +12,7 @@ import (
 // changes in the order of execution, the risky things before the quiet ones.
 func Plan(w io.Writer, p *plan.Plan, style Style) error {
 	out := &printer{w: w}
-	out.printf("%s\n", style.paint(bold, Summary(p)))
+	out.heading(style, Summary(p))
 	out.changes(p, style)
 	out.findings(p, style)
 	out.lockChanges(p, style)

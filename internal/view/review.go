@@ -16,6 +16,7 @@ type Grades struct {
 	Caution  int `json:"caution"`
 	Safe     int `json:"safe"`
 	Accepted int `json:"accepted"` // breaking or caution, and accepted
+	Used     int `json:"used"`     // of the breaking ones, those of which a user is known
 }
 
 func (g *Grades) count(findings []pack.Finding) {
@@ -29,6 +30,9 @@ func (g *Grades) count(findings []pack.Finding) {
 			g.Caution++
 		case f.Grade == pack.Breaking:
 			g.Breaking++
+			if len(f.Hits) > 0 {
+				g.Used++
+			}
 		}
 	}
 }
@@ -45,7 +49,7 @@ func ReviewOf(p *plan.Plan) (g Grades) {
 func (g Grades) sentence() string {
 	var parts []string
 	if g.Breaking > 0 {
-		parts = append(parts, plural(g.Breaking, "breaking change", "breaking changes"))
+		parts = append(parts, plural(g.Breaking, "breaking change", "breaking changes")+g.users())
 	}
 	if g.Caution > 0 {
 		parts = append(parts, plural(g.Caution, "change to be looked at", "changes to be looked at"))
@@ -57,6 +61,17 @@ func (g Grades) sentence() string {
 		return ""
 	}
 	return "In the packs: " + strings.Join(parts, ", ") + "."
+}
+
+// users counts those breaking changes of which a user is known.
+func (g Grades) users() string {
+	switch {
+	case g.Used == 0:
+		return ""
+	case g.Breaking == 1:
+		return " with known users"
+	}
+	return fmt.Sprintf(" (%d with known users)", g.Used)
 }
 
 // How much of a long review is shown without --verbose.

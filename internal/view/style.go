@@ -90,6 +90,16 @@ func (p *printer) wrapped(style Style, prefix, text string) {
 	p.printf("\n")
 }
 
+// heading prints a sentence that stands out, broken to fit the width.
+func (p *printer) heading(style Style, text string) {
+	var b strings.Builder
+	inner := &printer{w: &b}
+	inner.wrapped(style, "", text)
+	for line := range strings.Lines(b.String()) {
+		p.printf("%s\n", style.paint(bold, strings.TrimSuffix(line, "\n")))
+	}
+}
+
 // visible counts the columns of text without escape sequences.
 func visible(text string) int {
 	n, escape := 0, false
