@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //	untouched NAME                   want them to be the same now
 //	stackstorm KEY                   start the test double, or change the API key it wants
 //	calls WANT…                      want exactly these register and unload calls since the last
+//	disabled WANT…                   want exactly these objects of the test double to be disabled
 //	pypi NAME=VERSION…               serve these wheels; sets $PIP_INDEX_URL
 //	await REGEXP FILE                wait until the file matches
 //	fail STATUS                      the git server answers everything with this status; 0 heals it
@@ -63,7 +64,7 @@ func TestScript(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit, "branch": branch, "tag": tag, "fork": fork, "exit": exit, "remember": remember, "untouched": untouched,
-			"stackstorm": stackstorm, "calls": calls, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi,
+			"stackstorm": stackstorm, "calls": calls, "disabled": disabled, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi,
 		},
 	})
 }

@@ -90,7 +90,7 @@ func (s *box) untouched(names ...string) {
 // could not be told is pending, and the next apply tells it.
 func TestSignalAfterTheIntent(t *testing.T) {
 	s := newBox(t, t.TempDir())
-	double, url := st2test.Start(t, st2test.Options{BasePaths: []string{s.path("root/packs")}, ConfigsDir: s.path("root/configs")})
+	double, url := st2test.Start(t, st2test.Options{BasePaths: []string{s.path("root/packs")}, ConfigsDir: s.path("root/configs"), OverridesDir: s.path("root/overrides")})
 	registration := fmt.Sprintf("registration \"api\" {\n    url = %q\n  }", url)
 	interrupt := func(path string) {
 		t.Helper()

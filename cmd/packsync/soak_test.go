@@ -87,7 +87,7 @@ func TestSoak(t *testing.T) {
 func newSoak(t *testing.T) *soak {
 	dir := t.TempDir()
 	s := &soak{box: newBox(t, dir), rand: rand.New(rand.NewPCG(1, 2)), events: map[string]int{}}
-	s.st2 = st2test.New(st2test.Options{BasePaths: []string{s.path("root/packs")}, ConfigsDir: s.path("root/configs")})
+	s.st2 = st2test.New(st2test.Options{BasePaths: []string{s.path("root/packs")}, ConfigsDir: s.path("root/configs"), OverridesDir: s.path("root/overrides")})
 	api := httptest.NewServer(s.st2)
 	t.Cleanup(api.Close)
 	repos := t.TempDir()

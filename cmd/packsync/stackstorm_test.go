@@ -63,7 +63,7 @@ func stackstorm(ts *testscript.TestScript, neg bool, args []string) {
 	validator, err := openAPI()
 	ts.Check(err)
 	w.double = &double{server: st2test.New(st2test.Options{
-		BasePaths: []string{ts.MkAbs("root/packs")}, ConfigsDir: ts.MkAbs("root/configs"), Validator: validator,
+		BasePaths: []string{ts.MkAbs("root/packs")}, ConfigsDir: ts.MkAbs("root/configs"), OverridesDir: ts.MkAbs("root/overrides"), Validator: validator,
 	})}
 	w.double.key.Store(args[0])
 	server := httptest.NewServer(w.double)
@@ -94,6 +94,17 @@ func calls(ts *testscript.TestScript, neg bool, args []string) {
 	d.server.Forget()
 	if !slices.Equal(got, args) {
 		ts.Fatalf("StackStorm was told %q, want %q", got, args)
+	}
+}
+
+// disabled wants exactly these objects to be registered and not enabled.
+func disabled(ts *testscript.TestScript, neg bool, args []string) {
+	d := worldOf(ts).double
+	if neg || d == nil {
+		ts.Fatalf("usage: disabled WANT…, after stackstorm")
+	}
+	if got := d.server.Disabled(); !slices.Equal(got, args) {
+		ts.Fatalf("disabled is %q, want %q", got, args)
 	}
 }
 

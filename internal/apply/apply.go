@@ -38,12 +38,17 @@ type Layout struct {
 	Work       string // W, <root>/.packsync
 	ConfigsDir string
 	VenvsDir   string
-	Dirs       []string // packs directories, of all base paths
-	GID        int      // group of installed packs, -1 leaves it alone
-	ConfigUID  int      // -1: the process's own
-	ConfigGID  int
-	Keep       int // displaced trees, configs and virtualenvs that are kept of each pack
+	// OverridesDir holds the override files of packs and of all packs.
+	OverridesDir string
+	Dirs         []string // packs directories, of all base paths
+	GID          int      // group of installed packs, -1 leaves it alone
+	ConfigUID    int      // -1: the process's own
+	ConfigGID    int
+	Keep         int // displaced trees, configs and virtualenvs that are kept of each pack
 }
+
+// files lists the directories that hold something of packs besides the packs.
+func (l Layout) files() []string { return []string{l.ConfigsDir, l.VenvsDir, l.OverridesDir} }
 
 // Content is what a plan needs to be carried out, by pack.
 type Content struct {
@@ -59,6 +64,11 @@ type Content struct {
 	Venv func(ctx context.Context, ref pack.Ref, t tree.Tree, live, stage, final string) error
 	// ConfigOnDisk holds the digests of the config files that are adopted.
 	ConfigOnDisk map[pack.Ref]string
+	// Overrides holds the rendered override files, that of all packs under
+	// pack.GlobalOverrides.
+	Overrides map[pack.Ref][]byte
+	// HeldBack is recorded with each pack (state.Pack.HeldBack).
+	HeldBack map[pack.Ref]map[string][]string
 	// Due lists, by pack, the types that a registration must count.
 	Due map[pack.Ref][]string
 	// DependsOn is recorded with each pack, so that removals find their order.
@@ -166,7 +176,7 @@ func (a *Applier) workFor(dir string) (string, error) {
 // works lists all work folders of this root that exist or may exist.
 func (a *Applier) works() []string {
 	out := []string{a.Layout.Work}
-	for _, dir := range append([]string{a.Layout.ConfigsDir, a.Layout.VenvsDir}, a.Layout.Dirs...) {
+	for _, dir := range append(a.Layout.files(), a.Layout.Dirs...) {
 		out = append(out, filepath.Join(dir, ".packsync"))
 	}
 	return out

@@ -63,7 +63,7 @@ func same(a, b *state.Generation) bool {
 // was put there by packsync, but is to be verified before it is used.
 func (l Layout) KeepDirs(ref pack.Ref) []string {
 	out := []string{filepath.Join(l.Work, keepDir, string(ref))}
-	for _, dir := range append([]string{l.ConfigsDir, l.VenvsDir}, l.Dirs...) {
+	for _, dir := range append(l.files(), l.Dirs...) {
 		out = append(out, filepath.Join(dir, ".packsync", keepDir, string(ref)))
 	}
 	return out

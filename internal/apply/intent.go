@@ -30,7 +30,10 @@ type intent struct {
 	Actions       map[pack.Ref]plan.Action `json:"actions"` // of each changed pack
 	Records       map[pack.Ref]state.Pack  `json:"records"` // of each changed pack, once its ops are done
 	Gone          []pack.Ref               `json:"gone"`    // packs whose record goes once their ops are done
-	Checksum      string                   `json:"checksum"`
+	// Overrides is what is recorded of the override file of all packs, nil if the
+	// plan does not change it.
+	Overrides *overridesRecord `json:"overrides,omitempty"`
+	Checksum  string           `json:"checksum"`
 }
 
 // opKind is what an op does to one path.
@@ -42,10 +45,16 @@ const (
 	opVenv     opKind = "virtualenv" // swap a built virtualenv in
 	opTakeAway opKind = "take-away"  // move a tree out
 	opTakeVenv opKind = "take-venv"  // move a virtualenv out
+
+	opOverrides     opKind = "overrides"      // swap a staged override file in
+	opTakeOverrides opKind = "take-overrides" // move an override file out
 )
 
 // takes reports whether the op only takes something away.
-func (k opKind) takes() bool { return k == opTakeAway || k == opTakeVenv }
+func (k opKind) takes() bool { return k == opTakeAway || k == opTakeVenv || k == opTakeOverrides }
+
+// aFile reports whether the op is about a single file.
+func (k opKind) aFile() bool { return k == opConfig || k == opOverrides || k == opTakeOverrides }
 
 // op is one swap. Everything it needs is decided before the intent is written, so
 // that recovery does exactly the same.

@@ -107,6 +107,10 @@ func (a *Applier) targets(ctx context.Context, p *plan.Plan, content Content) ([
 			need := Size{Bytes: uint64(len(content.Config[c.Ref])) + blockSize, Inodes: 1}
 			out = append(out, target{c.Ref, a.configPath(c.Ref), need})
 		}
+		if c.Do.Overrides || c.Do.TakeOverrides {
+			need := Size{Bytes: uint64(len(content.Overrides[c.Ref])) + blockSize, Inodes: 1}
+			out = append(out, target{c.Ref, a.overridesPath(c.Ref), need})
+		}
 		if c.Do.Place {
 			need := content.Size[c.Ref]
 			if need == (Size{}) {

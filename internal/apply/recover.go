@@ -163,5 +163,5 @@ func (a *Applier) existingWorks() ([]string, error) {
 }
 
 func samePacks(a, b *state.Record) bool {
-	return a.Name == b.Name && len(a.Packs) == len(b.Packs) && reflect.DeepEqual(a.Packs, b.Packs)
+	return a.Name == b.Name && len(a.Packs) == len(b.Packs) && reflect.DeepEqual(a.Packs, b.Packs) && reflect.DeepEqual(a.Overrides, b.Overrides)
 }

@@ -84,6 +84,10 @@ func (a *Applier) intend(s *Staged) *intent {
 	}
 	for _, c := range s.plan.Changes {
 		in.Actions[c.Ref] = c.Action
+		if c.Ref == pack.GlobalOverrides {
+			in.Overrides = &overridesRecord{File: recordOverrides(c.After)}
+			continue
+		}
 		if c.After == nil {
 			in.Gone = append(in.Gone, c.Ref)
 			continue
@@ -114,6 +118,7 @@ func (a *Applier) recordOf(c plan.Change, before state.Pack, content Content) st
 	case c.After.Config != "" && content.ConfigOnDisk[c.Ref] != "":
 		after.Config = &state.Config{Owned: true, HMAC: content.ConfigOnDisk[c.Ref]}
 	}
+	after.Overrides, after.HeldBack = recordOverrides(c.After), content.HeldBack[c.Ref]
 	if len(c.Do.Register) > 0 {
 		after.Registered.Pending = c.Do.Register
 	}
@@ -126,6 +131,7 @@ type done struct {
 	// configured holds the packs whose config file was swapped, which is true even
 	// of a pack that fails afterwards.
 	configured map[pack.Ref]bool
+	overridden map[pack.Ref]bool // the same for override files
 }
 
 // perform carries out all ops: first what has to be unregistered, then the swaps
@@ -133,7 +139,7 @@ type done struct {
 // that depend on it are not touched. An error means that a pack is missing and
 // has to be brought back by recovery.
 func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (done, error) {
-	d := done{failed: map[pack.Ref]error{}, configured: map[pack.Ref]bool{}}
+	d := done{failed: map[pack.Ref]error{}, configured: map[pack.Ref]bool{}, overridden: map[pack.Ref]bool{}}
 	for _, o := range in.Ops {
 		if o.Unregister {
 			if err := a.unregister(ctx, o, report); err != nil {
@@ -163,6 +169,7 @@ func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (done
 			continue
 		}
 		d.configured[o.Ref] = d.configured[o.Ref] || o.Kind == opConfig
+		d.overridden[o.Ref] = d.overridden[o.Ref] || o.Kind == opOverrides
 	}
 	return d, nil
 }
@@ -218,6 +225,9 @@ func (a *Applier) commit(in *intent, base *state.Record, d done) (*state.Record,
 		}
 	}
 	record := next(base, in.Name)
+	if in.Overrides != nil && failed[pack.GlobalOverrides] == nil {
+		record.Overrides = in.Overrides.File
+	}
 	for ref, after := range in.Records {
 		if failed[ref] == nil {
 			record.Packs[ref] = after
@@ -242,6 +252,9 @@ func (a *Applier) commit(in *intent, base *state.Record, d done) (*state.Record,
 			if len(in.Records[ref].Registered.Pending) > 0 { // else nobody has to be told
 				before.Registered.Pending = union(before.Registered.Pending, []string{"configs"})
 			}
+		}
+		if d.overridden[ref] { // StackStorm is told: it differs from what is recorded of that
+			before.Overrides, before.HeldBack = in.Records[ref].Overrides, in.Records[ref].HeldBack
 		}
 		record.Packs[ref] = before
 	}
@@ -278,9 +291,13 @@ func (a *Applier) registerAll(ctx context.Context, s *Staged, base *state.Record
 		if len(c.Do.Register) == 0 || result.Err != nil {
 			continue
 		}
+		before := record.Packs[c.Ref].Registered.Overrides
 		entry, err := a.register(ctx, c, record.Packs[c.Ref], s.content, result, report)
 		if err != nil {
 			result.Err, result.Pending = err, entry.Registered.Pending
+		}
+		if all := results[pack.GlobalOverrides]; all != nil && all.Err != nil {
+			entry.Registered.Overrides = before // StackStorm read the file that is still there
 		}
 		record.Packs[c.Ref] = entry
 	}

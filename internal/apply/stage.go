@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,8 +90,12 @@ func (a *Applier) stage(ctx context.Context, s *Staged) error {
 		case opPlace, opVenv:
 			slow = append(slow, o)
 		case opConfig:
-			if err := a.stageConfig(o, s.content.Config[o.Ref]); err != nil {
+			if err := a.stageFile(o, s.content.Config[o.Ref], 0o640); err != nil {
 				return fmt.Errorf("stage the config of %s: %w", o.Ref, err)
+			}
+		case opOverrides:
+			if err := a.stageFile(o, s.content.Overrides[o.Ref], overridesMode); err != nil {
+				return fmt.Errorf("stage the overrides of %s: %w", o.Ref, err)
 			}
 		}
 	}
@@ -197,14 +202,14 @@ func (a *Applier) stageTree(ctx context.Context, o *op, c *plan.Change, content 
 	return err
 }
 
-func (a *Applier) stageConfig(o *op, data []byte) error {
+func (a *Applier) stageFile(o *op, data []byte, mode fs.FileMode) error {
 	if err := a.Disk.MkdirAll(filepath.Dir(o.Staged), private); err != nil {
 		return err
 	}
 	if err := a.Disk.MkdirAll(filepath.Dir(o.Live), safefs.Owner{Mode: 0o755, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}); err != nil {
 		return err
 	}
-	owner := safefs.Owner{Mode: 0o640, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}
+	owner := safefs.Owner{Mode: mode, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}
 	if err := a.Disk.WriteFile(o.Staged, data, owner); err != nil {
 		return err
 	}
@@ -228,8 +233,8 @@ func (a *Applier) profile(modes string) tree.Profile {
 	return tree.Profile{DirMode: 0o755, FileMode: 0o644, ExecMode: 0o755, UID: -1, GID: a.Layout.GID}
 }
 
-// opsFor turns the work of a change into ops: virtualenv, config, then tree, then
-// what is taken away. Old code runs with the newer virtualenv for a moment, which
+// opsFor turns the work of a change into ops: virtualenv, config, overrides, then
+// tree, then what is taken away. Old code runs with the newer virtualenv for a moment, which
 // is better than new code with the old one.
 func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 	var ops []op
@@ -241,7 +246,7 @@ func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 			}
 		}
 		dir := filepath.Dir(live)
-		if kind == opConfig {
+		if kind == opConfig || kind == opOverrides {
 			if err := a.Disk.MkdirAll(dir, safefs.Owner{Mode: 0o755, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}); err != nil {
 				return err
 			}
@@ -283,6 +288,11 @@ func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 			return nil, err
 		}
 	}
+	if c.Do.Overrides { // before the tree: what it brings is held back from the first moment
+		if err := add(opOverrides, a.overridesPath(c.Ref), old.OverrideFile); err != nil {
+			return nil, err
+		}
+	}
 	if c.Do.Place {
 		known := string(old.Content)
 		if c.Action == plan.Install || c.Action == plan.Move {
@@ -299,6 +309,11 @@ func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 	}
 	if c.Do.TakeVenv != "" {
 		if err := add(opTakeVenv, c.Do.TakeVenv, builtVenv); err != nil {
+			return nil, err
+		}
+	}
+	if c.Do.TakeOverrides {
+		if err := add(opTakeOverrides, a.overridesPath(c.Ref), old.OverrideFile); err != nil {
 			return nil, err
 		}
 	}

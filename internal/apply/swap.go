@@ -150,7 +150,7 @@ const builtVenv = "virtualenv"
 // identify returns the digest of something displaced, or "" if it cannot be
 // read: then it is not known to be ours, and goes to pen/.
 func (a *Applier) identify(ctx context.Context, o op, path string) string {
-	if o.Kind == opConfig {
+	if o.Kind.aFile() {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return ""

@@ -53,7 +53,7 @@ const sweepAge = time.Hour
 // nobody should have to wonder what they are.
 func (a *Applier) sweep() error {
 	shared := []string{filepath.Dir(a.Layout.Work), a.Layout.Work}
-	own := append([]string{a.Layout.ConfigsDir, a.Layout.VenvsDir}, a.Layout.Dirs...)
+	own := append(a.Layout.files(), a.Layout.Dirs...)
 	for _, work := range a.works() {
 		own = append(own, filepath.Join(work, journalDir), filepath.Join(work, keepDir), filepath.Join(work, penDir))
 		if work != a.Layout.Work {

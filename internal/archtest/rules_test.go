@@ -19,6 +19,7 @@ var layers = []string{
 	"internal/transport",
 
 	// Edges: one file format, or one boundary to the world, each.
+	"internal/override",
 	"internal/config",
 	"internal/lockfile",
 	"internal/state",

@@ -12,9 +12,8 @@ import (
 	"github.com/packsync/packsync/internal/diag"
 )
 
-// check reports every name in a body that its type does not know, every name
-// that this version does not support yet, and what is missing. what names the
-// body in messages: "a pack block".
+// check reports every name in a body that its type does not know, and what is
+// missing. what names the body in messages: "a pack block".
 func (t *blockType) check(body *hclsyntax.Body, what string) diag.List {
 	var diags diag.List
 	for _, attr := range sortedAttributes(body) {
@@ -44,13 +43,14 @@ func (t *blockType) checkArgument(attr *hclsyntax.Attribute, what string) *diag.
 	switch {
 	case slices.Contains(t.attrs, attr.Name):
 		return nil
-	case slices.Contains(t.later, attr.Name):
-		return notAvailable(attr.NameRange, "argument", attr.Name, what)
 	case t.blocks[attr.Name] != nil:
 		return diag.Error(attr.NameRange, "Unsupported argument",
 			fmt.Sprintf("%q is a block, not an argument. Write it without the equals sign:\n\n    %s … }", attr.Name, t.blocks[attr.Name].example))
 	}
-	hint := didYouMean(attr.Name, slices.Concat(t.attrs, t.later, slices.Collect(maps.Keys(t.blocks))))
+	if why := t.never[attr.Name]; why != "" {
+		return diag.Error(attr.NameRange, "Unsupported argument", why)
+	}
+	hint := didYouMean(attr.Name, slices.Concat(t.attrs, slices.Collect(maps.Keys(t.blocks))))
 	return diag.Error(attr.NameRange, "Unsupported argument", fmt.Sprintf("%s has no argument %q.%s", capital(what), attr.Name, hint))
 }
 
@@ -68,19 +68,15 @@ func (t *blockType) checkBlock(block *hclsyntax.Block, what string) (*blockType,
 		}
 		return known, diag.Error(block.DefRange(), "Wrong number of labels",
 			fmt.Sprintf("%s block %s:\n\n    %s … }", capital(article(block.Type)), want, known.example))
-	case slices.Contains(t.later, block.Type):
-		return nil, notAvailable(block.TypeRange, "block", block.Type, what)
 	case slices.Contains(t.attrs, block.Type):
 		return nil, diag.Error(block.TypeRange, "Unsupported block",
 			fmt.Sprintf("%q is an argument, not a block. Write it with an equals sign:\n\n    %s = …", block.Type, block.Type))
 	}
-	hint := didYouMean(block.Type, slices.Concat(slices.Collect(maps.Keys(t.blocks)), t.later, t.attrs))
+	if why := t.never[block.Type]; why != "" {
+		return nil, diag.Error(block.TypeRange, "Unsupported block", why)
+	}
+	hint := didYouMean(block.Type, slices.Concat(slices.Collect(maps.Keys(t.blocks)), t.attrs))
 	return nil, diag.Error(block.TypeRange, "Unsupported block", fmt.Sprintf("%s has no block %q.%s", capital(what), block.Type, hint))
-}
-
-func notAvailable(at diag.Range, kind, name, what string) *diag.Diagnostic {
-	return diag.Error(at, "Not available in this version",
-		fmt.Sprintf("The %s %q of %s is not available in this version of packsync. Remove it, or use a version that has it.", kind, name, what))
 }
 
 // sortedAttributes returns the arguments in the order they are written.

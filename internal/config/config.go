@@ -50,6 +50,8 @@ type Host struct {
 	Python         string // absolute interpreter for virtualenvs; "" for StackStorm's, else python3
 	Version        string // of StackStorm, X.Y.Z, as declared; "" lets it be looked up on the host
 	Registration   Registration
+	Overrides      *Overrides // of all packs: only defaults; nil if there is no such block
+	NewContent     NewContent
 }
 
 // OnDrift says what is to happen to a pack or config that a person edited. The
@@ -147,6 +149,8 @@ type Pack struct {
 	Protect    []string // refs of objects that are never purged; one that ends in * is all that begin alike
 	// PurgeConfig: the config file goes when the pack is removed.
 	PurgeConfig bool
+	Overrides   *Overrides // nil if there is no such block
+	NewContent  NewContent
 
 	Range         hcl.Range // the block's header
 	SourceRange   hcl.Range

@@ -75,6 +75,22 @@ func dump(c *Config) string {
 	h := c.Host
 	line("host root %s, packs %s, configs %s, virtualenvs %s, overrides %s", h.Root, h.PacksDir, h.ConfigsDir, h.VirtualenvsDir, h.OverridesDir)
 	line("host group %q, config %q:%q, on_drift %q, python %q, version %q", h.Group, h.ConfigUser, h.ConfigGroup, h.OnDrift, h.Python, h.Version)
+	overrides := func(indent string, policy NewContent, o *Overrides) {
+		if policy != "" {
+			line("%snew_content %q", indent, policy)
+		}
+		if o == nil {
+			return
+		}
+		for _, kind := range slices.Sorted(maps.Keys(o.Kinds)) {
+			k, by := o.Kinds[kind], "as shipped"
+			if k.Default != nil {
+				by = fmt.Sprint(*k.Default)
+			}
+			line("%soverride %s: default %s, enable %v, disable %v", indent, kind, by, k.Enable, k.Disable)
+		}
+	}
+	overrides("", h.NewContent, h.Overrides)
 	r := h.Registration
 	line("registration %s, url %q, api_key %s, token %s, ca %q, command %q, conf %q, declared %t", r.Kind, r.URL, reveal(r.APIKey), reveal(r.Token), r.CAFile, r.Command, r.ConfigFile, r.Declared)
 	for _, p := range c.BasePaths {
@@ -100,6 +116,7 @@ func dump(c *Config) string {
 		if p.Python != (Python{}) {
 			line("  python: build_user %q, only_binary %t, timeout %s", p.Python.BuildUser, p.Python.OnlyBinary, p.Python.Timeout)
 		}
+		overrides("  ", p.NewContent, p.Overrides)
 		if p.Config != nil {
 			line("  config file %q, bytes %q, unknown %t", p.Config.File, p.Config.Bytes, p.Config.Unknown)
 			if p.Config.Values != nil {

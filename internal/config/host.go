@@ -46,6 +46,8 @@ func (l *loader) decodeHost() {
 	h.Mode = b.mode()
 	h.Keep = b.keep()
 	h.Purge = b.purge()
+	h.NewContent = b.newContent()
+	h.Overrides = l.decodeOverrides(b.body.Blocks, l.scope)
 	h.Python, _ = b.path("python")
 	h.Version = b.stackstormVersion()
 	h.Registration = Registration{Kind: RegisterNone}

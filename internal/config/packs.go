@@ -169,6 +169,8 @@ func (l *loader) decodePack(ref pack.Ref, inner *hclsyntax.Block, s scope) decla
 	d.pack.Purge = b.purge()
 	d.pack.PurgeConfig = b.flag("purge_config", false)
 	d.pack.Protect = b.protect(ref)
+	d.pack.NewContent = b.newContent()
+	d.pack.Overrides = l.decodeOverrides(inner.Body.Blocks, s)
 	d.pack.Python = l.decodePython(inner, s)
 	d.pack.Source.Limits = l.decodeLimits(inner, s)
 	d.needs = l.decodeDependsOn(inner.Body.Attributes["depends_on"])

@@ -8,8 +8,9 @@ type blockType struct {
 	example  string   // how the header is written
 	attrs    []string
 	required []string
-	later    []string // arguments and blocks of design.md 3 that this version lacks
 	blocks   map[string]*blockType
+	// never holds names that somebody may expect, and why they are not there.
+	never map[string]string
 }
 
 // declaration is the schema of packs.hcl (design.md 3).
@@ -33,9 +34,8 @@ func declaration() *blockType {
 			"locals": {example: "locals {"},
 			"stackstorm": {
 				example: "stackstorm {",
-				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python", "conf", "version", "mode", "keep", "purge"},
-				later:   []string{"new_content"},
-				blocks:  map[string]*blockType{"registration": registration},
+				attrs:   []string{"root", "packs_dir", "configs_dir", "virtualenvs_dir", "overrides_dir", "group", "config_user", "config_group", "on_drift", "python", "conf", "version", "mode", "keep", "purge", "new_content"},
+				blocks:  map[string]*blockType{"registration": registration, "overrides": globalOverrides()},
 			},
 			"base_path": {labels: []string{"name"}, example: `base_path "team" {`, attrs: []string{"path"}, required: []string{"path"}},
 			"index": {
@@ -56,14 +56,12 @@ func declaration() *blockType {
 				attrs: []string{
 					"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config", "config_file",
 					"virtualenv", "depends_on", "for_each", "ref", "replace", "on_drift", "mode",
-					"purge", "purge_config", "protect",
-				},
-				later: []string{
-					"new_content", "overrides",
+					"purge", "purge_config", "protect", "new_content",
 				},
 				blocks: map[string]*blockType{
-					"limits": {example: "limits {", attrs: []string{"files", "bytes"}},
-					"python": {example: "python {", attrs: []string{"build_user", "only_binary", "timeout"}},
+					"overrides": packOverrides(),
+					"limits":    {example: "limits {", attrs: []string{"files", "bytes"}},
+					"python":    {example: "python {", attrs: []string{"build_user", "only_binary", "timeout"}},
 				},
 			},
 		},

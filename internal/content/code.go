@@ -35,7 +35,7 @@ func (inv *Inventory) readCode(fsys fs.FS) error {
 			return fs.SkipDir
 		case !d.Type().IsRegular(), read[file], isProse(file), strings.HasPrefix(d.Name(), "."):
 			return nil
-		case slices.ContainsFunc(registrars, func(r registrar) bool { return path.Dir(file) == r.dir && isContent(r.dir, d) }):
+		case slices.ContainsFunc(registrars, func(r registrar) bool { return path.Dir(file) == r.dir && isContent(r.dir, d.Name()) }):
 			return nil
 		}
 		hash, err := hashFile(fsys, file)

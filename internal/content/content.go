@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
@@ -51,6 +52,8 @@ func (e *MetaError) Error() string {
 
 func (e *MetaError) Unwrap() error { return e.Err }
 
+var contentTypes = []string{"triggers", "sensors", "actions", "rules", "aliases", "policies"}
+
 // Types returns which registration types the pack has content for, in the order
 // of StackStorm's registrars and with the words that the API counts by:
 // "triggers", "sensors", "actions", "rules", "aliases", "policies". A directory
@@ -59,7 +62,7 @@ func (e *MetaError) Unwrap() error { return e.Err }
 // directory, ending in .yaml or .yml, not hidden.
 func Types(fsys fs.FS) ([]string, error) {
 	var types []string
-	for _, kind := range []string{"triggers", "sensors", "actions", "rules", "aliases", "policies"} {
+	for _, kind := range contentTypes {
 		entries, err := fs.ReadDir(fsys, kind)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -68,7 +71,7 @@ func Types(fsys fs.FS) ([]string, error) {
 			return nil, fmt.Errorf("read the pack's %s: %w", kind, err)
 		}
 		for _, entry := range entries {
-			if isContent(kind, entry) {
+			if !entry.IsDir() && isContent(kind, entry.Name()) {
 				types = append(types, kind)
 				break
 			}
@@ -77,11 +80,23 @@ func Types(fsys fs.FS) ([]string, error) {
 	return types, nil
 }
 
-func isContent(kind string, entry fs.DirEntry) bool {
-	name := entry.Name()
+// TypesOf is Types for a pack whose files are known by their paths.
+func TypesOf(files []string) (types []string) {
+	for _, kind := range contentTypes {
+		if slices.ContainsFunc(files, func(file string) bool {
+			dir, name := path.Split(file)
+			return dir == kind+"/" && isContent(kind, name)
+		}) {
+			types = append(types, kind)
+		}
+	}
+	return types
+}
+
+func isContent(kind, name string) bool {
 	ext := path.Ext(name)
 	switch {
-	case ext != ".yaml" && ext != ".yml", strings.HasPrefix(name, "."), entry.IsDir():
+	case ext != ".yaml" && ext != ".yml", strings.HasPrefix(name, "."):
 		return false
 	case kind == "actions" && strings.TrimSuffix(name, ext) == "config":
 		return false

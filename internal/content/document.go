@@ -35,7 +35,7 @@ func list(fsys fs.FS, r registrar) (files []string, findings []pack.Finding, err
 		file := path.Join(r.dir, entry.Name())
 		ext := path.Ext(file)
 		switch lower := strings.ToLower(ext); {
-		case isContent(r.dir, entry):
+		case !entry.IsDir() && isContent(r.dir, entry.Name()):
 			files = append(files, file)
 		case entry.IsDir() && (ext == ".yaml" || ext == ".yml"):
 			findings = append(findings, finding(FindingYAML, pack.Warning, file, file, 0,

@@ -106,7 +106,7 @@ func TestFollowsEverything(t *testing.T) {
 		{"var file", func() { w.write("vars.hcl", "level = 2\n") }, "lab configs"},
 		{"file of a variable", func() { w.write("secret", "hunter3") }, "lab configs"},
 		{"directory", func() { w.write("packs/den/actions/new/deep.sh", "#!/bin/sh\n") }, "den all"},
-		{"override", func() { w.write("root/overrides/den.yaml", "actions:\n  defaults:\n    enabled: false\n") }, "den all"},
+		{"override", func() { w.write("root/overrides/den.yaml", "actions:\n  defaults:\n    enabled: false\n") }, "den actions"},
 		{"new pack", func() {
 			w.write("packs/new/pack.yaml", fmt.Sprintf(meta, "new", "0.1.0"))
 			old, err := os.ReadFile(w.path("packs.hcl"))

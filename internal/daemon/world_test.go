@@ -64,13 +64,14 @@ func newWorld(t *testing.T) *world {
 	for _, d := range []string{"root/packs", "root/configs", "root/overrides"} {
 		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
 	}
-	w.st2 = st2test.New(st2test.Options{BasePaths: []string{w.path("root/packs")}, ConfigsDir: w.path("root/configs")})
+	w.st2 = st2test.New(st2test.Options{BasePaths: []string{w.path("root/packs")}, ConfigsDir: w.path("root/configs"), OverridesDir: w.path("root/overrides")})
 	server := httptest.NewServer(w.st2)
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	for _, ref := range []string{"lab", "den"} {
 		w.write("packs/"+ref+"/pack.yaml", fmt.Sprintf(meta, ref, "0.1.0"))
 		w.write("packs/"+ref+"/config.schema.yaml", "level:\n  type: integer\n")
+		w.write("packs/"+ref+"/actions/hello.yaml", "name: hello\nrunner_type: local-shell-cmd\n")
 	}
 	w.write("lab.yaml", "level: 1\n")
 	w.write("packs.hcl", fmt.Sprintf(lab, w.url))

@@ -20,8 +20,8 @@ type stackstorm struct {
 func startStackStorm(root string) (*stackstorm, error) {
 	server := st2test.New(st2test.Options{
 		BasePaths:  []string{filepath.Join(root, "packs"), filepath.Join(root, "team")},
-		ConfigsDir: filepath.Join(root, "configs"),
-		APIKey:     apiKey,
+		ConfigsDir: filepath.Join(root, "configs"), OverridesDir: filepath.Join(root, "overrides"),
+		APIKey: apiKey,
 	})
 	url, stop, err := server.Listen()
 	if err != nil {

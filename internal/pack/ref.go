@@ -48,13 +48,17 @@ func ParseRef(text string) (Ref, error) {
 		return "", &InvalidRefError{text, "only lower-case letters, digits and _ are allowed"}
 	case len(text) > maxRefLen:
 		return "", &InvalidRefError{text, fmt.Sprintf("it is longer than %d characters", maxRefLen)}
-	case text == "_global":
+	case ref == GlobalOverrides:
 		return "", &InvalidRefError{text, "StackStorm reserves this name for overrides"}
 	case ref.IsSystem():
 		return "", &InvalidRefError{text, "this pack comes with StackStorm and is never managed by packsync"}
 	}
 	return ref, nil
 }
+
+// GlobalOverrides stands where a ref stands for what belongs to all packs: the
+// override file _global.yaml. It is never the ref of a pack.
+const GlobalOverrides Ref = "_global"
 
 // IsSystem reports whether the ref is one of the packs that come with
 // StackStorm.

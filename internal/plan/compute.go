@@ -24,6 +24,8 @@ func Compute(in Input) *Plan {
 		p.Findings = []pack.Finding{}
 	}
 	wanted := map[pack.Ref]Want{}
+	all, allAfter := global(in, p)
+	in.Global.Seen, in.Global.changes = allAfter, all.Action != NoOp
 	var changes []Change
 	for _, want := range in.Packs {
 		wanted[want.Ref] = want
@@ -38,11 +40,21 @@ func Compute(in Input) *Plan {
 			changes = append(changes, leave(in, ref))
 		}
 	}
-	all := len(changes)
+	before := len(changes)
 	changes = narrow(in, changes)
-	p.Untargeted = all - len(changes)
+	p.Untargeted += before - len(changes)
+	if all.Action != NoOp { // before the packs are registered that it counts for
+		all.cost(changes)
+		p.Changes = append(p.Changes, all)
+	} else {
+		p.Findings = append(p.Findings, all.Findings...)
+	}
 	p.Changes = append(p.Changes, order(in, changes)...)
 	p.count(in)
+	registers := slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Do.registersContent() })
+	if f, found := unusable(in.Global.Seen, "all packs", registers); found {
+		p.Findings = append(p.Findings, f)
+	}
 	p.Findings = append(p.Findings, guard(in, p)...)
 	p.Unmanaged = append(p.Unmanaged, unmanaged(in, wanted)...)
 	p.Findings = append(p.Findings, shadowed(in, wanted)...)
@@ -89,10 +101,14 @@ func decide(in Input, want Want, p *Plan) Change {
 		c.environ(want, recorded, seen, managed, p)
 	}
 	c.configure(want, recorded, seen, p)
-	if after.Overrides = seen.Overrides; after.Config == "" {
+	overrides := c.overridden(in, want, recorded, seen, p)
+	if after.Config == "" {
 		after.ForeignConfig = seen.Config
 	}
 	c.register(in, want, recorded, seen)
+	if f, found := unusable(overrides, string(c.Ref), c.Do.registersContent()); found {
+		c.Findings = append(c.Findings, f)
+	}
 	if c.Action == NoOp {
 		c.Before, c.After = nil, nil
 	} else {
@@ -353,7 +369,7 @@ func (c *Change) register(in Input, want Want, recorded Recorded, seen Seen) {
 		types = []string{"all"}
 	}
 	if managed := c.Before != nil && recorded.Registered != ""; managed {
-		types = append(types, c.besides(recorded, seen)...)
+		types = append(types, c.besides(in, recorded, seen)...)
 	}
 	slices.Sort(types)
 	types = slices.Compact(types)
@@ -365,15 +381,21 @@ func (c *Change) register(in Input, want Want, recorded Recorded, seen Seen) {
 
 // besides finds what others wrote and StackStorm has not read yet. A config file
 // that is gone says nothing to it: it keeps the values until the pack goes.
-func (c *Change) besides(recorded Recorded, seen Seen) (types []string) {
+func (c *Change) besides(in Input, recorded Recorded, seen Seen) (types []string) {
 	handedBack := c.Do.Release && seen.Config == recorded.Side.Config
 	if c.After.ForeignConfig != "" && c.After.ForeignConfig != recorded.Side.ForeignConfig && !handedBack {
 		c.becomes(Register, "its config file, which packsync does not own, is not the one that StackStorm was told about")
 		types = append(types, "configs")
 	}
-	if seen.Overrides != recorded.Side.Overrides {
-		c.becomes(Register, "its overrides are not those that StackStorm was told about")
-		types = append(types, "all")
+	if kinds := touched(recorded.Side.Overrides, c.After.Overrides); len(kinds) > 0 {
+		switch {
+		case c.Do.Overrides || c.Do.TakeOverrides:
+		case in.Global.changes:
+			c.becomes(Register, "the overrides of all packs change")
+		default:
+			c.becomes(Register, "its overrides are not those that StackStorm was told about")
+		}
+		types = append(types, kinds...)
 	}
 	return types
 }
@@ -390,6 +412,7 @@ func leave(in Input, ref pack.Ref) Change {
 		if in.Registration && recorded.Registered != "" {
 			c.note("PS-STILL-REGISTERED", pack.Warning, "StackStorm may still have %s registered: st2 run packs.unload packs=%s", ref, ref)
 		}
+		c.leaveOverrides(in.Beside[ref].Overrides)
 		return c
 	}
 	c.Action = Remove
@@ -408,6 +431,7 @@ func leave(in Input, ref pack.Ref) Change {
 	case seen.Content != before.Content:
 		c.note("PS-EDITED", pack.Warning, "%s was edited (%s): it goes to pen/, where nothing is lost", seen.Path, few(seen.Edits))
 	}
+	c.leaveOverrides(seen.Overrides)
 	if seen.Config != "" {
 		c.note("PS-CONFIG-STAYS", pack.Note, "its config file stays on disk; a later install would pick it up again")
 	}
@@ -421,7 +445,7 @@ func (p *Plan) count(in Input) {
 	}
 	for _, c := range p.Changes {
 		p.Summary[c.Action]++
-		if c.Action != Remove && c.Action != Forget {
+		if c.Action != Remove && c.Action != Forget && c.Ref != pack.GlobalOverrides {
 			changed++
 		}
 	}

@@ -19,6 +19,7 @@ type Input struct {
 	// whose directory is not at its place: those lie elsewhere and may be there.
 	Beside    map[pack.Ref]Seen
 	BasePaths []BasePath // in the order StackStorm searches them
+	Global    Global     // the override file of all packs
 	Findings  []pack.Finding
 	Parts     map[string]string // digests of the inputs, by name
 
@@ -61,13 +62,15 @@ type Want struct {
 	// a declared one.
 	RequiredBy []pack.Ref
 
+	Overrides Overriding // of the pack's own override file
+
 	ConfigMatches bool     // the config file on disk says what is declared
 	ConfigKeys    []string // key paths in which they differ
 }
 
 // Recorded is what packsync last applied for one pack.
 type Recorded struct {
-	Side       Side // Config is the digest of the owned config, "" if none is owned; ForeignConfig and Overrides are what StackStorm was told
+	Side       Side // Config is the digest of the owned config, "" if none is owned; OverrideFile that of the owned override file; ForeignConfig and Overrides are what StackStorm was told
 	DependsOn  []pack.Ref
 	Registered string   // digest of what StackStorm was told
 	Pending    []string // what it still has to be told
@@ -75,20 +78,18 @@ type Recorded struct {
 
 // Seen is one pack directory on disk, and the config file of that pack.
 type Seen struct {
-	Path    string
-	Link    bool
-	Version string
-	Modes   string        // mode profile; "" if none fits
-	Tree    pack.TreeHash // "" if it was not hashed
-	Content pack.TreeHash
-	OddMode []string // paths whose mode or owner does not fit
-	Config  string   // digest of the config file on disk, "" if there is none
-	Venv    string   // path of the virtualenv that is there, "" if there is none
-	// Overrides is the digest of the override files that count for the pack, "" if
-	// there are none.
-	Overrides string
-	BadVenv   string   // why that virtualenv cannot work; "" if it can
-	Edits     []string // what differs from the record, file by file: "changed actions/a.yaml"
+	Path      string
+	Link      bool
+	Version   string
+	Modes     string        // mode profile; "" if none fits
+	Tree      pack.TreeHash // "" if it was not hashed
+	Content   pack.TreeHash
+	OddMode   []string     // paths whose mode or owner does not fit
+	Config    string       // digest of the config file on disk, "" if there is none
+	Venv      string       // path of the virtualenv that is there, "" if there is none
+	Overrides OverrideFile // the pack's own
+	BadVenv   string       // why that virtualenv cannot work; "" if it can
+	Edits     []string     // what differs from the record, file by file: "changed actions/a.yaml"
 	// Reinstalled tells that the directory is, whole, what StackStorm's own install
 	// put there, and which commit: "installed again by hand (…)". "" if it is not.
 	Reinstalled string

@@ -79,7 +79,7 @@ type Plan struct {
 
 // Change is what happens to one pack.
 type Change struct {
-	Ref      pack.Ref       `json:"ref"`
+	Ref      pack.Ref       `json:"ref"` // pack.GlobalOverrides for the override file of all packs
 	BasePath string         `json:"base_path"`
 	Action   Action         `json:"action"`
 	Reasons  []string       `json:"reasons"` // sentences for people: nothing branches on them
@@ -91,24 +91,25 @@ type Change struct {
 
 // Side is a pack before or after a change.
 type Side struct {
-	BasePath string        `json:"base_path"`
-	Path     string        `json:"path"`
-	Source   string        `json:"source"`
-	Subdir   string        `json:"subdir,omitempty"`
-	Commit   pack.Commit   `json:"commit,omitempty"`
-	Ref      string        `json:"ref,omitempty"` // full name of the tag or branch
-	Tree     pack.TreeHash `json:"tree,omitempty"`
-	Content  pack.TreeHash `json:"content,omitempty"`
-	Version  string        `json:"version,omitempty"`
-	Title    string        `json:"title,omitempty"` // of the commit, quoted
-	Config   string        `json:"config,omitempty"`
-	Venv     string        `json:"venv,omitempty"`     // reuse key of the virtualenv; "" for none
-	Modes    string        `json:"modes,omitempty"`    // mode profile (package installed); "" if none fits
-	Unpinned bool          `json:"unpinned,omitempty"` // a plain directory
-	Hold     Hold          `json:"hold,omitzero"`      // a rollback keeps the pack here
+	BasePath     string        `json:"base_path"`
+	Path         string        `json:"path"`
+	Source       string        `json:"source"`
+	Subdir       string        `json:"subdir,omitempty"`
+	Commit       pack.Commit   `json:"commit,omitempty"`
+	Ref          string        `json:"ref,omitempty"` // full name of the tag or branch
+	Tree         pack.TreeHash `json:"tree,omitempty"`
+	Content      pack.TreeHash `json:"content,omitempty"`
+	Version      string        `json:"version,omitempty"`
+	Title        string        `json:"title,omitempty"` // of the commit, quoted
+	Config       string        `json:"config,omitempty"`
+	Venv         string        `json:"venv,omitempty"`          // reuse key of the virtualenv; "" for none
+	Modes        string        `json:"modes,omitempty"`         // mode profile (package installed); "" if none fits
+	Unpinned     bool          `json:"unpinned,omitempty"`      // a plain directory
+	Hold         Hold          `json:"hold,omitzero"`           // a rollback keeps the pack here
+	OverrideFile string        `json:"override_file,omitempty"` // digest of the override file that packsync owns
 	// ForeignConfig is the digest of the config file where packsync does not own it,
-	// and Overrides that of StackStorm's override files for the pack: what others
-	// write and StackStorm reads when it registers. "" if there is none.
+	// and Overrides says, by kind of content, what the override files say, whoever
+	// wrote them: what StackStorm reads when it registers. "" if there is none.
 	ForeignConfig string `json:"foreign_config,omitempty"`
 	Overrides     string `json:"overrides,omitempty"`
 }
@@ -130,14 +131,17 @@ type Work struct {
 	ConfigKeys []string `json:"config_keys,omitempty"` // key paths that change, for people
 	TakeVenv   string   `json:"take_venv,omitempty"`   // virtualenv to take away, of a removed pack
 	Release    bool     `json:"release,omitempty"`     // hand the config file back unchanged
-	Unregister bool     `json:"unregister,omitempty"`
-	Register   []string `json:"register,omitempty"` // registration types
+	// Overrides writes the override file, TakeOverrides takes it away.
+	Overrides     bool     `json:"overrides,omitempty"`
+	TakeOverrides bool     `json:"take_overrides,omitempty"`
+	Unregister    bool     `json:"unregister,omitempty"`
+	Register      []string `json:"register,omitempty"` // registration types
 }
 
 // Drift is one managed pack whose disk differs from the record.
 type Drift struct {
 	Ref    pack.Ref `json:"ref"`
-	Kind   string   `json:"kind"` // edited, missing, modes, config
+	Kind   string   `json:"kind"` // edited, reinstalled, missing, modes, config, overrides
 	Detail string   `json:"detail"`
 	Files  []string `json:"files,omitempty"`
 }

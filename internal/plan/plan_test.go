@@ -26,6 +26,12 @@ var update = flag.Bool("update", false, "write what the planner answers into the
 //	record  BASE/REF VERSION TREE [venv=K] [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes] [modes=M] [held=TREE]
 //	disk    BASE/REF TREE [venv[=BROKEN]] [config=C] [odd=PATH] [link] [reinstalled]
 //	beside  REF [venv[=BROKEN]] [config=C]       of a pack whose directory is not there
+//	all     [overrides=O] [owned=O] [disk=O] [unusable] [on_drift=P]   the override file of all packs
+//
+// O is what an override file says, e.g. rules:x,sensors:y. Of a pack, want has
+// [overrides=O] [undeclared] [holds=N] [kinds=K,…], record [owned=O] [told-overrides=O],
+// disk and beside [overrides=O] [unusable].
+//
 //	with    [registration] [allow-removals=N] [destroy] [target=REF] [exclude=REF] [only]
 func TestTables(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -113,7 +119,16 @@ func parseLine(in *Input, fields []string) error {
 		}
 		return refs
 	}
+	file := func(key string) OverrideFile {
+		return overrideFile(options[key], key != "overrides" && has("unusable"))
+	}
 	switch fields[0] {
+	case "all":
+		take(1)
+		in.Global = Global{
+			Want: Overriding{File: overrideFile(options["overrides"], false), Declared: has("overrides")}, Recorded: options["owned"],
+			Seen: file("disk"), OnDrift: OnDrift(options["on_drift"]),
+		}
 	case "want":
 		f := take(4)
 		side := sideOf(f[1], f[2], f[3])
@@ -123,12 +138,21 @@ func parseLine(in *Input, fields []string) error {
 			Modes: options["mode"],
 			Side:  side, Ref: refOf(f[1]), DependsOn: list("after"), Replace: has("replace"),
 			OnDrift: OnDrift(options["on_drift"]), ConfigMatches: has("matches"),
+			Overrides: Overriding{File: overrideFile(options["overrides"], false), Declared: has("overrides") && !has("undeclared"), AsIs: has("as-is")},
 		})
+		o := &in.Packs[len(in.Packs)-1].Overrides
+		for _, name := range list("holds") {
+			o.HoldsBack = append(o.HoldsBack, string(name))
+		}
+		for _, kind := range list("kinds") {
+			o.Kinds = append(o.Kinds, string(kind))
+		}
 	case "record":
 		f := take(4)
 		side := sideOf(f[1], f[2], f[3])
 		side.Config, side.Venv = options["config"], options["venv"]
-		side.ForeignConfig, side.Overrides = options["told-config"], options["told-overrides"]
+		side.ForeignConfig, side.OverrideFile = options["told-config"], options["owned"]
+		side.Overrides = overridesDigest(overrideFile(options["told-all"], false), overrideFile(options["told-overrides"], false), nil)
 		if side.Modes = PlacedModes; has("odd-modes") {
 			side.Modes = ""
 		}
@@ -144,7 +168,7 @@ func parseLine(in *Input, fields []string) error {
 	case "disk":
 		f := take(3)
 		side := sideOf(f[1], "", f[2])
-		seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: options["config"], Overrides: options["overrides"], Link: has("link"), Modes: PlacedModes}
+		seen := Seen{Path: side.Path, Tree: side.Tree, Content: side.Content, Config: options["config"], Overrides: overrideFile(options["overrides"], has("unusable")), Link: has("link"), Modes: PlacedModes}
 		if has("venv") {
 			seen.Venv, seen.BadVenv = "/v/"+string(refOf(f[1])), options["venv"]
 		}
@@ -157,7 +181,7 @@ func parseLine(in *Input, fields []string) error {
 		in.Observed[pack.Addr{BasePath: side.BasePath, Ref: refOf(f[1])}] = seen
 	case "beside":
 		f := take(2)
-		seen := Seen{Config: options["config"]}
+		seen := Seen{Config: options["config"], Overrides: overrideFile(options["overrides"], has("unusable"))}
 		if has("venv") {
 			seen.Venv, seen.BadVenv = "/v/"+f[1], options["venv"]
 		}
@@ -177,6 +201,24 @@ func parseLine(in *Input, fields []string) error {
 		return fmt.Errorf("unknown word %q", fields[0])
 	}
 	return nil
+}
+
+// overrideFile reads O of the tables.
+func overrideFile(text string, unusable bool) OverrideFile {
+	f := OverrideFile{Digest: text}
+	if unusable {
+		f.Digest, f.Unusable = or(text, "bad"), "/o/x.yaml: it is empty"
+		return f
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		if kind, says, ok := strings.Cut(part, ":"); ok {
+			if f.Kinds == nil {
+				f.Kinds = map[string]string{}
+			}
+			f.Kinds[kind] = says
+		}
+	}
+	return f
 }
 
 func or(given, otherwise string) string {
@@ -200,7 +242,7 @@ func sideOf(addr, version, tree string) Side {
 func render(p *Plan) string {
 	var b strings.Builder
 	for _, c := range p.Changes {
-		fmt.Fprintf(&b, "%s %s %s/%s", c.Action.Symbol(), c.Action, c.BasePath, c.Ref)
+		fmt.Fprintf(&b, "%s %s %s", c.Action.Symbol(), c.Action, strings.TrimPrefix(c.BasePath+"/"+string(c.Ref), "/"))
 		for _, word := range workWords(c.Do) {
 			b.WriteString(" [" + word + "]")
 		}
@@ -242,6 +284,8 @@ func workWords(w Work) (words []string) {
 	add(w.Venv, "build virtualenv")
 	add(w.Config, "write config")
 	add(w.Release, "release config")
+	add(w.Overrides, "write overrides")
+	add(w.TakeOverrides, "take overrides away")
 	add(w.Unregister, "unregister")
 	add(w.TakeAway != "", "take away "+w.TakeAway)
 	add(w.TakeVenv != "", "take away "+w.TakeVenv)
@@ -261,6 +305,18 @@ func after(in Input, p *Plan) Input {
 	}
 	out.Packs = slices.Clone(in.Packs)
 	for _, c := range p.Changes {
+		if c.Ref == pack.GlobalOverrides {
+			switch {
+			case c.Do.Overrides:
+				out.Global.Seen = in.Global.Want.File
+			case c.Do.TakeOverrides:
+				out.Global.Seen = OverrideFile{}
+			}
+			if out.Global.Recorded = ""; c.After != nil {
+				out.Global.Recorded = c.After.OverrideFile
+			}
+			continue
+		}
 		if c.Action == Remove || c.Action == Forget {
 			delete(out.Recorded, c.Ref)
 			if c.Do.TakeAway != "" {
@@ -285,6 +341,12 @@ func after(in Input, p *Plan) Input {
 		if c.Do.Config {
 			seen.Config = c.After.Config
 			out.Packs[i].ConfigMatches = true
+		}
+		switch {
+		case c.Do.Overrides:
+			seen.Overrides = out.Packs[i].Overrides.File
+		case c.Do.TakeOverrides:
+			seen.Overrides = OverrideFile{}
 		}
 		out.Observed[addr] = seen
 		side := *c.After
@@ -312,7 +374,7 @@ func TestProperties(t *testing.T) {
 		for _, c := range p.Changes {
 			_, managed := in.Recorded[c.Ref]
 			declared := slices.ContainsFunc(in.Packs, func(w Want) bool { return w.Ref == c.Ref })
-			if !managed && !declared {
+			if !managed && !declared && c.Ref != pack.GlobalOverrides {
 				t.Fatalf("the plan touches %s, which is neither declared nor managed", c.Ref)
 			}
 			if c.Do.TakeAway != "" && (!managed || in.Recorded[c.Ref].Side.Path != c.Do.TakeAway) {
@@ -344,18 +406,29 @@ func drawInput(t *rapid.T) Input {
 	}
 	trees, bases := []string{"aa", "bb", "cc"}, []string{"default", "team"}
 	configs := []string{"", "c1", "c2"}
+	allPacks := func(what string) OverrideFile {
+		return overrideFile(rapid.SampledFrom([]string{"", "rules:3", "actions:3"}).Draw(t, what), false)
+	}
+	in.Global = Global{
+		Want: Overriding{File: allPacks("overrides of all packs"), Declared: true}, Recorded: allPacks("recorded overrides of all packs").Digest,
+		Seen: allPacks("overrides of all packs on disk"), OnDrift: DriftRepair,
+	}
 	for _, ref := range []string{"p1", "p2", "p3"} {
 		tree := func(what string) string { return rapid.SampledFrom(trees).Draw(t, ref+what) }
 		base := func(what string) string { return rapid.SampledFrom(bases).Draw(t, ref+what) }
 		config := func(what string) string { return rapid.SampledFrom(configs).Draw(t, ref+what) }
 		onDisk := config(" config on disk")
-		overrides := rapid.SampledFrom([]string{"", "o1"}).Draw(t, ref+" overrides on disk")
+		override := func(what string) OverrideFile {
+			return overrideFile(rapid.SampledFrom([]string{"", "rules:1", "rules:2", "rules:1,sensors:1"}).Draw(t, ref+what), false)
+		}
+		overrides := override(" overrides on disk")
 		venv := rapid.SampledFrom([]string{"", "/v/" + ref}).Draw(t, ref+" venv on disk")
 		if rapid.Bool().Draw(t, ref+" recorded") {
 			side := sideOf(base(" recorded base")+"/"+ref, "1.0.0", tree(" recorded tree"))
 			side.Config = config(" recorded config")
 			side.ForeignConfig = config(" config that StackStorm was told about")
-			side.Overrides = rapid.SampledFrom([]string{"", "o1", "o2"}).Draw(t, ref+" overrides that it was told about")
+			side.Overrides = overridesDigest(OverrideFile{}, override(" overrides that it was told about"), nil)
+			side.OverrideFile = override(" owned overrides").Digest
 			side.Venv = rapid.SampledFrom([]string{"", "v1"}).Draw(t, ref+" recorded venv")
 			side.Modes = rapid.SampledFrom([]string{"", PlacedModes}).Draw(t, ref+" recorded modes")
 			r := Recorded{Side: side}
@@ -386,6 +459,7 @@ func drawInput(t *rapid.T) Input {
 				Side: side, Ref: pack.Ref(ref), Replace: rapid.Bool().Draw(t, ref+" replace"),
 				OnDrift:       rapid.SampledFrom([]OnDrift{"", DriftStop, DriftRepair}).Draw(t, ref+" on_drift"),
 				ConfigMatches: side.Config != "" && side.Config == seen.Config,
+				Overrides:     Overriding{File: override(" wanted overrides"), Declared: true},
 			})
 		}
 	}

@@ -168,6 +168,7 @@ func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *A
 // contents gathers what the plan needs to be carried out.
 func (p *Planned) contents() (apply.Content, error) {
 	c := apply.Content{
+		Overrides: map[pack.Ref][]byte{pack.GlobalOverrides: p.allOverrides}, HeldBack: map[pack.Ref]map[string][]string{},
 		Size: map[pack.Ref]apply.Size{}, Config: map[pack.Ref][]byte{}, ConfigOnDisk: map[pack.Ref]string{}, Due: map[pack.Ref][]string{}, DependsOn: map[pack.Ref][]pack.Ref{},
 	}
 	byRef := map[pack.Ref]desired{}
@@ -178,6 +179,7 @@ func (p *Planned) contents() (apply.Content, error) {
 		if d.config != nil {
 			c.Config[d.pack.Ref] = d.config
 		}
+		c.Overrides[d.pack.Ref], c.HeldBack[d.pack.Ref] = d.overrides, d.heldBack
 	}
 	for ref, onDisk := range p.Observed.Configs {
 		c.ConfigOnDisk[ref] = p.key.HMAC(onDisk.Bytes)
@@ -225,7 +227,7 @@ func (w *world) applier() (*apply.Applier, error) {
 
 func (w *world) layout() apply.Layout {
 	layout := apply.Layout{
-		Work: w.work, Keep: w.cfg.Host.Keep, ConfigsDir: w.cfg.Host.ConfigsDir, VenvsDir: w.cfg.Host.VirtualenvsDir, GID: w.gid(), ConfigUID: w.configUID(), ConfigGID: w.configGID(),
+		Work: w.work, Keep: w.cfg.Host.Keep, ConfigsDir: w.cfg.Host.ConfigsDir, VenvsDir: w.cfg.Host.VirtualenvsDir, OverridesDir: w.cfg.Host.OverridesDir, GID: w.gid(), ConfigUID: w.configUID(), ConfigGID: w.configGID(),
 	}
 	for _, base := range w.cfg.BasePaths {
 		layout.Dirs = append(layout.Dirs, base.Path)

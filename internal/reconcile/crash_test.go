@@ -41,9 +41,10 @@ type trial struct {
 	scenario
 	saved         string
 	before, after map[string]string
-	record        string // after the undisturbed apply
-	steps         int    // of the undisturbed apply
-	calls         int64  // of operations, which have one or more steps
+	record        string   // after the undisturbed apply
+	disabled      []string // in StackStorm then
+	steps         int      // of the undisturbed apply
+	calls         int64    // of operations, which have one or more steps
 }
 
 func newTrial(t testing.TB, s scenario) *trial {
@@ -59,6 +60,9 @@ func newTrial(t testing.TB, s scenario) *trial {
 		t.Fatalf("undisturbed apply: %v", err)
 	}
 	x.after, x.record, x.calls = x.look(), x.recorded(), calls.Load()
+	if x.st2 != nil {
+		x.disabled = x.st2.double().Disabled()
+	}
 	if x.steps < 8 || x.calls < 4 {
 		t.Fatalf("only %d steps: the hook does not see the work", x.steps)
 	}
@@ -99,6 +103,9 @@ func (x *trial) recorded() string {
 		if p.Config != nil {
 			p.Config = &state.Config{Owned: p.Config.Owned, HMAC: "(some)"}
 		}
+		if p.Overrides != nil {
+			p.Overrides = &state.Overrides{HMAC: "(some)"}
+		}
 		if p.Registered.Digest != "" {
 			p.Registered.Digest = "(some)"
 		}
@@ -108,7 +115,7 @@ func (x *trial) recorded() string {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	return record.Name + "\n" + string(text)
+	return fmt.Sprintf("%s, overrides of all packs: %t\n%s", record.Name, record.Overrides != nil, text)
 }
 
 // unfinished reports whether an intent record is there.
@@ -138,6 +145,11 @@ func (x *trial) checkVisible(when string) {
 			x.t.Fatalf("%s: the pack is missing from both %s and %s", when, m[0], m[1])
 		}
 	}
+	if x.never != nil {
+		if problem := x.never(x.host); problem != "" {
+			x.t.Fatalf("%s: %s", when, problem)
+		}
+	}
 	for _, text := range x.wrote {
 		if !x.holds(text) {
 			x.t.Fatalf("%s: what a person wrote is lost: %s", when, text)
@@ -155,6 +167,11 @@ func (x *trial) checkDone(when string) {
 	}
 	if got := x.recorded(); got != x.record {
 		x.t.Fatalf("%s: the record is\n%s\nand after an undisturbed apply\n%s", when, got, x.record)
+	}
+	if x.st2 != nil {
+		if got := x.st2.double().Disabled(); !slices.Equal(got, x.disabled) {
+			x.t.Fatalf("%s: StackStorm has disabled %q, and after an undisturbed apply %q", when, got, x.disabled)
+		}
 	}
 }
 
@@ -202,7 +219,7 @@ func (x *trial) checkLeftovers(when string) {
 			}
 		}
 		for _, ref := range x.list(filepath.Join(work, "keep")) {
-			if kept := x.list(filepath.Join(work, "keep", ref)); len(kept) > 3*2 { // config, tree and virtualenv of two generations
+			if kept := x.list(filepath.Join(work, "keep", ref)); len(kept) > 4*2 { // config, overrides, tree and virtualenv of two generations
 				x.t.Fatalf("%s: keep/%s holds %v", when, ref, kept)
 			}
 		}

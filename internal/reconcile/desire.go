@@ -42,6 +42,10 @@ type desired struct {
 	size   apply.Size // of the tree, where it was read
 	due    []string
 
+	overridesSeen string              // digest of the override file on disk
+	overrides     []byte              // rendered override file; nil for none
+	heldBack      map[string][]string // to be recorded (state.Pack.HeldBack)
+
 	dirTree    pack.TreeHash     // of a plain directory: what lies there now
 	back       bool              // a past generation is desired, not the pin
 	generation *state.Generation // of a rollback

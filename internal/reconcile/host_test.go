@@ -25,6 +25,8 @@ type host struct {
 	st2  *stackstorm // nil: nobody is told
 	base string      // blocks that every declaration has, e.g. base paths
 
+	global string // what the stackstorm block has besides
+
 	noExchange bool // the file system cannot exchange two names, as NFS cannot
 }
 
@@ -134,8 +136,8 @@ func (h *host) declare(blocks ...string) {
 	if h.st2 != nil {
 		registration = fmt.Sprintf("registration \"api\" {\n    url = %q\n  }", h.st2.url)
 	}
-	h.write("packs.hcl", fmt.Sprintf("packsync {\n  name = \"crash\"\n}\nstackstorm {\n  root  = %q\n  group = \"\"\n  %s\n}\n%s\n%s\n",
-		h.path("root"), registration, h.base, strings.Join(blocks, "\n")))
+	h.write("packs.hcl", fmt.Sprintf("packsync {\n  name = \"crash\"\n}\nstackstorm {\n  root  = %q\n  group = \"\"\n  %s\n  %s\n}\n%s\n%s\n",
+		h.path("root"), registration, h.global, h.base, strings.Join(blocks, "\n")))
 }
 
 // disk is the disk of this machine, as able as the host's is said to be, with a

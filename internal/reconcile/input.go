@@ -45,6 +45,18 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 			return in, err
 		}
 	}
+	if in.Global, err = p.globalOverrides(); err != nil {
+		return in, err
+	}
+	for ref, recorded := range in.Recorded {
+		if _, there := in.Observed[pack.Addr{BasePath: recorded.Side.BasePath, Ref: ref}]; !there {
+			overrides, err := p.overridesSeen(ref)
+			if err != nil {
+				return in, err
+			}
+			in.Beside[ref] = plan.Seen{Overrides: overrides.OverrideFile}
+		}
+	}
 	for i := range p.desired {
 		d := &p.desired[i]
 		if _, there := in.Observed[pack.Addr{BasePath: d.side.BasePath, Ref: d.pack.Ref}]; !there {
@@ -66,6 +78,11 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 			return in, err
 		}
 		want.Findings = append(want.Findings, judged...)
+		overriding, judged, err := p.overriding(ctx, d)
+		if err != nil {
+			return in, err
+		}
+		want.Overrides, want.Findings = overriding, append(want.Findings, judged...)
 		in.Packs = append(in.Packs, want)
 	}
 	if len(p.Unfinished) > 0 {
@@ -75,6 +92,10 @@ func (p *Planned) input(ctx context.Context) (in plan.Input, err error) {
 		})
 	}
 	p.parts(in.Parts)
+	in.Parts["the override file of all packs"] = plan.Digest(in.Global.Seen.Digest, in.Global.Want.File.Digest)
+	for i, want := range in.Packs {
+		in.Parts["the override file of "+string(want.Ref)] = plan.Digest(p.desired[i].overridesSeen, want.Overrides.File.Digest)
+	}
 	return in, nil
 }
 
@@ -96,6 +117,9 @@ func (p *Planned) recorded(ref pack.Ref, r state.Pack) plan.Recorded {
 	}
 	if r.Hold != nil {
 		out.Side.Hold = plan.Hold{Commit: r.Hold.Commit, Tree: r.Hold.Tree, Config: r.Hold.Config}
+	}
+	if r.Overrides != nil {
+		out.Side.OverrideFile = r.Overrides.HMAC
 	}
 	if r.Venv != nil {
 		out.Side.Venv = r.Venv.Key
@@ -126,9 +150,11 @@ func (p *Planned) beside(out *plan.Seen, ref pack.Ref) (err error) {
 	if c, ok := p.Observed.Configs[ref]; ok {
 		out.Config = p.key.HMAC(c.Bytes)
 	}
-	if out.Overrides, err = p.overrides(ref); err != nil {
+	overrides, err := p.overridesSeen(ref)
+	if err != nil {
 		return err
 	}
+	out.Overrides = overrides.OverrideFile
 	if p.list(p.Config.Host.VirtualenvsDir).May(string(ref)) {
 		out.Venv, out.BadVenv, err = p.world.venvThere(ref)
 	}

@@ -127,6 +127,9 @@ type Planned struct {
 	inventories *inventories
 	lists       map[string]installed.Listing // of directories beside the packs, made on demand
 
+	allOverrides []byte // rendered override file of all packs; nil for none
+	allOverride  bool   // there is one, or is to be
+
 	configPlaces map[string]diag.Range // of findings about configs, by placeKey
 }
 

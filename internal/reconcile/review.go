@@ -65,13 +65,9 @@ func (p *Planned) note(text string) { p.Notes = append(p.Notes, text) }
 func (p *Planned) contentChanges() map[pack.Ref]bool {
 	changes, wanted := map[pack.Ref]bool{}, make(map[pack.Ref]bool, len(p.desired))
 	for i := range p.desired {
-		ref, side := p.desired[i].pack.Ref, &p.desired[i].side
+		ref := p.desired[i].pack.Ref
 		wanted[ref] = true
-		if recorded, managed := p.Record.Packs[ref]; managed {
-			if recorded.Content != side.Content {
-				changes[ref] = true
-			}
-		} else if seen, there := p.seenOf(ref, side.BasePath); !there || seen.Content != side.Content {
+		if p.changesContent(&p.desired[i]) {
 			changes[ref] = true
 		}
 	}
@@ -94,6 +90,15 @@ func (p *Planned) hashes() []pack.TreeHash {
 	}
 	slices.Sort(out)
 	return slices.DeleteFunc(slices.Compact(out), func(h pack.TreeHash) bool { return h == "" })
+}
+
+// changesContent reports whether a desired pack comes or gets another tree.
+func (p *Planned) changesContent(d *desired) bool {
+	if recorded, managed := p.Record.Packs[d.pack.Ref]; managed {
+		return recorded.Content != d.side.Content
+	}
+	seen, there := p.seenOf(d.pack.Ref, d.side.BasePath)
+	return !there || seen.Content != d.side.Content
 }
 
 // seenOf returns the pack that is on disk, first in its base path, else in any:

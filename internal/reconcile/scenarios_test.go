@@ -3,6 +3,8 @@ package reconcile
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/packsync/packsync/internal/gittest"
@@ -20,6 +22,8 @@ type scenario struct {
 	moves [][2]string
 	// wrote is what a person wrote: it is somewhere on the host, whatever happens.
 	wrote []string
+	// never says what is seen that nobody may see at any instant; "" for nothing.
+	never func(h *host) string
 	// gap allows what cannot be helped without an exchange: a pack may be missing
 	// while the intent record, which brings it back, is there.
 	gap bool
@@ -80,6 +84,11 @@ var scenarios = []scenario{
 		wrote: []string{"somebody's work"}, gap: true,
 	},
 	{
+		name: "overrides of a pack, of all packs, and what is held back", build: overrides,
+		watch: []string{"root/packs/a", "root/overrides/_global.yaml", "root/overrides/a.yaml", "root/overrides/b.yaml", "root/overrides/c.yaml", "packs.lock.json"},
+		wrote: []string{"somebody's own overrides"}, never: newRuleRuns,
+	},
+	{
 		name: "a bit of everything", build: everything,
 		watch: []string{"root/packs/fresh", "root/packs/old", "root/packs/edited", "root/packs/gone", "root/packs/same", "root/configs/old.yaml", "packs.lock.json"},
 		wrote: []string{"somebody's work"},
@@ -135,6 +144,39 @@ func removal(h *host) {
 	h.st2.remember()
 	h.write("root/packs/edited/actions/run.sh", somebodysWork)
 	h.declare(block("stays"))
+}
+
+// overrides is one apply that updates a pack and holds back the rule that is new in
+// it, takes over an override file, takes one away, and changes the one of all packs.
+func overrides(h *host) {
+	h.addStackStorm()
+	block := func(ref, overrides string) string { return block(ref, "overrides {\n"+overrides+"\n}") }
+	for _, ref := range []string{"a", "b", "c"} {
+		h.source(ref, "1.0.0")
+	}
+	h.global = "overrides {\nrules {\ndefault = true\n}\n}"
+	h.declare(block("a", "actions {\ndefault = false\n}"), "pack \"b\" {\nsource = \"./sources/b\"\nvirtualenv = false\n}", block("c", "actions {\ndefault = false\n}"))
+	h.mustApply()
+	h.st2.remember()
+	h.write("root/overrides/b.yaml", "rules: {defaults: {enabled: true}} # somebody's own overrides\n")
+	h.source("a", "2.0.0")
+	h.write("sources/a/rules/new.yaml", "name: new\nenabled: true\ntrigger: {type: core.st2.webhook, parameters: {url: a}}\naction: {ref: a.run}\n")
+	h.global = "new_content = \"disabled\"\noverrides {\nactions {\ndefault = false\n}\n}"
+	h.declare(block("a", "actions {\ndisable = [\"run\"]\n}"), block("b", "actions {\nenable = [\"run\"]\n}"), "pack \"c\" {\nsource = \"./sources/c\"\nvirtualenv = false\n}")
+}
+
+// newRuleRuns reports whether the rule that is new in a could run: it is on disk, and
+// nothing says that it is held back.
+func newRuleRuns(h *host) string {
+	if h.picture("root/packs/a/rules/new.yaml") != "" && !strings.Contains(h.picture("root/overrides/a.yaml"), `\"new\"`) {
+		return "the new rule is on disk and not held back"
+	}
+	for _, ref := range h.st2.double().Refs("rules") {
+		if ref == "a.new" && !slices.Contains(h.st2.double().Disabled(), "rules a.new") {
+			return "the new rule is registered and enabled"
+		}
+	}
+	return ""
 }
 
 func move(h *host) {

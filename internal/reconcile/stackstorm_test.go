@@ -24,7 +24,7 @@ type stackstorm struct {
 
 // addStackStorm gives the host a StackStorm that is told over its API.
 func (h *host) addStackStorm() {
-	s := &stackstorm{t: h.t, opts: st2test.Options{BasePaths: []string{h.path("root/packs")}, ConfigsDir: h.path("root/configs")}}
+	s := &stackstorm{t: h.t, opts: st2test.Options{BasePaths: []string{h.path("root/packs")}, ConfigsDir: h.path("root/configs"), OverridesDir: h.path("root/overrides")}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.now.Load().ServeHTTP(w, r) }))
 	h.t.Cleanup(server.Close)
 	s.url = server.URL

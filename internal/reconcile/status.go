@@ -36,8 +36,10 @@ type PackStatus struct {
 	Locked     *LockedPack     `json:"locked"`
 	Installed  *InstalledPack  `json:"installed"`
 	Registered *RegisteredPack `json:"registered"`
-	Config     string          `json:"config,omitempty"` // owned, edited, missing, or not owned
-	State      string          `json:"state"`            // one word: ok, not-installed, outdated, held, edited, missing, pending, unmanaged, undeclared
+	Config     string          `json:"config,omitempty"`    // owned, edited, missing, or not owned
+	Overrides  string          `json:"overrides,omitempty"` // of the override file: owned, edited, missing, or not owned
+	HeldBack   []string        `json:"held_back,omitempty"` // new with some version and not enabled by name since: "rule x"
+	State      string          `json:"state"`               // one word: ok, not-installed, outdated, held, edited, missing, pending, unmanaged, undeclared
 }
 
 // DeclaredPack is what packs.hcl says about a pack.
@@ -112,11 +114,13 @@ func ReadStatus(ctx context.Context, opts Options) (*Status, error) {
 	if s.Unfinished == nil {
 		s.Unfinished = []string{}
 	}
-	s.collect(ctx, p)
+	if err := s.collect(ctx, p); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
-func (s *Status) collect(ctx context.Context, p *Planned) {
+func (s *Status) collect(ctx context.Context, p *Planned) error {
 	rows := map[pack.Ref]*PackStatus{}
 	row := func(ref pack.Ref, base string) *PackStatus {
 		if rows[ref] == nil {
@@ -158,9 +162,15 @@ func (s *Status) collect(ctx context.Context, p *Planned) {
 	for _, ref := range slices.Sorted(maps.Keys(rows)) {
 		r := rows[ref]
 		r.Config = configWord(p, ref)
+		var err error
+		if r.Overrides, err = p.overridesWord(ref); err != nil {
+			return err
+		}
+		r.HeldBack = heldNames(p.Record.Packs[ref].HeldBack, func(string, string) bool { return true })
 		r.State = r.word(p.Record.Packs[ref])
 		s.Packs = append(s.Packs, *r)
 	}
+	return nil
 }
 
 // word sums a pack up: the first thing that an operator should know about it.
@@ -179,7 +189,7 @@ func (r *PackStatus) word(recorded state.Pack) string {
 		return "not-installed"
 	case r.Installed == nil:
 		return "missing"
-	case r.Installed.Edited || r.Config == "edited" || r.Config == "missing":
+	case r.Installed.Edited || r.Config == "edited" || r.Config == "missing" || r.Overrides == "edited" || r.Overrides == "missing":
 		return "edited"
 	case r.Installed.Held:
 		return "held"

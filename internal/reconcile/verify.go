@@ -180,6 +180,15 @@ func (p *Planned) verify(ctx context.Context, ref pack.Ref, all map[string]insta
 	case "missing":
 		problem("its config file %s is gone", filepath.Join(p.Config.Host.ConfigsDir, string(ref)+".yaml"))
 	}
+	overrides, err := p.overridesWord(ref)
+	switch file := filepath.Join(p.Config.Host.OverridesDir, string(ref)+".yaml"); {
+	case err != nil:
+		problem("its override file cannot be read: %v", err)
+	case overrides == "edited":
+		problem("its override file %s was edited", file)
+	case overrides == "missing":
+		problem("its override file %s is gone", file)
+	}
 	v.OK = len(v.Problems) == 0
 	return v
 }

@@ -21,7 +21,8 @@ type Record struct {
 	Serial        uint64            `json:"serial"`   // plus one with every write
 	Previous      string            `json:"previous"` // checksum of the record before; "" for the first
 	Packs         map[pack.Ref]Pack `json:"packs"`
-	History       *HistoryLink      `json:"history,omitempty"` // the newest history entry
+	Overrides     *Overrides        `json:"overrides,omitempty"` // the override file of all packs, if packsync owns it
+	History       *HistoryLink      `json:"history,omitempty"`   // the newest history entry
 	Checksum      string            `json:"checksum"`
 
 	// Notes tells people what Read found odd: that the record was recovered, that
@@ -31,21 +32,26 @@ type Record struct {
 
 // Pack is the record of one managed pack.
 type Pack struct {
-	BasePath   string        `json:"base_path"`
-	Path       string        `json:"path"` // absolute directory
-	Source     string        `json:"source"`
-	Subdir     string        `json:"subdir,omitempty"`
-	Commit     pack.Commit   `json:"commit,omitempty"` // "" for a plain directory
-	Ref        string        `json:"ref,omitempty"`    // full name under which the commit was found: some servers give it out only so
-	Tree       pack.TreeHash `json:"tree"`
-	Content    pack.TreeHash `json:"content"` // t1 with every x written as f, from the fetched tree
-	Version    string        `json:"version"`
-	Modes      string        `json:"modes"` // mode profile: packsync, group-writable or st2
-	Config     *Config       `json:"config,omitempty"`
-	Venv       *Venv         `json:"venv,omitempty"`
-	DependsOn  []pack.Ref    `json:"depends_on,omitempty"` // orders the removal of packs that are no longer declared
-	Registered Registered    `json:"registered"`
-	Hold       *Hold         `json:"hold,omitempty"`
+	BasePath  string        `json:"base_path"`
+	Path      string        `json:"path"` // absolute directory
+	Source    string        `json:"source"`
+	Subdir    string        `json:"subdir,omitempty"`
+	Commit    pack.Commit   `json:"commit,omitempty"` // "" for a plain directory
+	Ref       string        `json:"ref,omitempty"`    // full name under which the commit was found: some servers give it out only so
+	Tree      pack.TreeHash `json:"tree"`
+	Content   pack.TreeHash `json:"content"` // t1 with every x written as f, from the fetched tree
+	Version   string        `json:"version"`
+	Modes     string        `json:"modes"` // mode profile: packsync, group-writable or st2
+	Config    *Config       `json:"config,omitempty"`
+	Venv      *Venv         `json:"venv,omitempty"`
+	Overrides *Overrides    `json:"overrides,omitempty"` // nil if packsync owns no override file of the pack
+	// HeldBack names, by kind of content, what came new with some version and is
+	// disabled until somebody enables it. What the present version lacks stays in
+	// it: nobody has approved that either, should it come back.
+	HeldBack   map[string][]string `json:"held_back,omitempty"`
+	DependsOn  []pack.Ref          `json:"depends_on,omitempty"` // orders the removal of packs that are no longer declared
+	Registered Registered          `json:"registered"`
+	Hold       *Hold               `json:"hold,omitempty"`
 	// PurgeConfig: the config file goes when the pack is removed. The block that
 	// says so is gone then.
 	PurgeConfig bool `json:"purge_config,omitempty"`
@@ -55,6 +61,11 @@ type Pack struct {
 type Config struct {
 	Owned bool   `json:"owned"`
 	HMAC  string `json:"hmac"` // of the bytes, under the key of this root
+}
+
+// Overrides records an override file that packsync owns.
+type Overrides struct {
+	HMAC string `json:"hmac"` // of the bytes, under the key of this root
 }
 
 // Venv records the virtualenv of a pack.
@@ -68,8 +79,9 @@ type Venv struct {
 // for StackStorm.
 type Registered struct {
 	Digest string `json:"digest,omitempty"`
-	// Config and Overrides are HMACs of what others wrote and StackStorm read then:
-	// a config file that packsync does not own, and the override files.
+	// Config is the HMAC of the config file that StackStorm read then, where packsync
+	// does not own it. Overrides says, by kind of content, what the override files
+	// said then, whoever wrote them: "rules=d1:…".
 	Config    string   `json:"config,omitempty"`
 	Overrides string   `json:"overrides,omitempty"`
 	Pending   []string `json:"pending,omitempty"`

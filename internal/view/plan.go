@@ -97,7 +97,7 @@ func (p *printer) changes(pl *plan.Plan, style Style) {
 
 // place names the base path where it is not the default one.
 func place(c plan.Change) string {
-	if c.BasePath == pack.DefaultBasePath {
+	if c.BasePath == pack.DefaultBasePath || c.Ref == pack.GlobalOverrides {
 		return ""
 	}
 	return " in " + c.BasePath

@@ -204,6 +204,8 @@ func Show(w io.Writer, s *reconcile.PackStatus, style Style) error {
 	}
 	field("registered", registeredCell(s.Registered))
 	field("config", s.Config)
+	field("overrides", s.Overrides)
+	field("held back", strings.Join(s.HeldBack, ", "))
 	return p.err
 }
 

@@ -89,8 +89,11 @@ func (s *Server) register(body []byte) reply {
 		}
 		counts[kind.many] += 0
 		for _, dir := range dirs {
-			n, err := s.registerKind(dir, kind.one, kind.dir, g.fail, kind.load)
+			n, overridden, err := s.registerKind(dir, kind.one, kind.dir, g.fail, kind.load)
 			counts[kind.many] += n
+			if overridden > 0 { // of the last pack, not a sum
+				counts[kind.many+"(overridden)"] = overridden
+			}
 			if err != nil && g.fail {
 				return fault(http.StatusBadRequest, "%s", err)
 			}
@@ -216,17 +219,20 @@ func (s *Server) allPacks() (names []string) {
 }
 
 // registerKind registers one kind of content of one pack, its row first.
-func (s *Server) registerKind(dir packDir, one, sub string, fail bool, load func(*Server, packDir, string, doc) error) (int, error) {
+func (s *Server) registerKind(dir packDir, one, sub string, fail bool, load func(*Server, packDir, string, doc) error) (count, overridden int, err error) {
 	if err := s.registerPack(dir); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	count := 0
 	for _, file := range contentFiles(filepath.Join(dir.path, sub)) {
 		if sub == "actions" && (file == "config.yaml" || file == "config.yml") {
 			continue
 		}
 		full := filepath.Join(dir.path, sub, file)
+		changed := false
 		says, err := readMapping(full)
+		if err == nil {
+			changed, err = s.override(dir.name, sub, says)
+		}
 		if err == nil {
 			if owner := says.text("pack"); owner != "" && owner != dir.name {
 				err = say("Model is in pack \"%s\" but field \"pack\" is different: %s", dir.name, owner)
@@ -235,13 +241,16 @@ func (s *Server) registerKind(dir packDir, one, sub string, fail bool, load func
 			}
 		}
 		if err != nil && fail {
-			return count, say("Failed to register %s \"%s\" from pack \"%s\": %v", one, full, dir.name, err)
+			return count, overridden, say("Failed to register %s \"%s\" from pack \"%s\": %v", one, full, dir.name, err)
 		}
 		if err == nil {
 			count++
 		}
+		if err == nil && changed {
+			overridden++
+		}
 	}
-	return count, nil
+	return count, overridden, nil
 }
 
 // contentFiles lists what StackStorm's glob finds, sorted.
@@ -257,6 +266,18 @@ func contentFiles(dir string) (files []string) {
 }
 
 func readMapping(file string) (doc, error) {
+	root, err := readYAML(file)
+	if err != nil {
+		return nil, err
+	}
+	says, isMapping := root.Value().(map[string]any)
+	if !isMapping {
+		return nil, say("'%s' object has no attribute 'get'", root.Kind)
+	}
+	return says, nil
+}
+
+func readYAML(file string) (*pyyaml.Node, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -269,11 +290,7 @@ func readMapping(file string) (doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	says, isMapping := read.Root.Value().(map[string]any)
-	if !isMapping {
-		return nil, say("'%s' object has no attribute 'get'", read.Root.Kind)
-	}
-	return says, nil
+	return read.Root, nil
 }
 
 var packVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[\da-z.-]+)?(\+[\da-z.-]+)?$`)

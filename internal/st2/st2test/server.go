@@ -26,9 +26,12 @@ import (
 type Options struct {
 	BasePaths  []string // absolute directories that hold packs, searched in order
 	ConfigsDir string   // holds REF.yaml; "" is a StackStorm without configs
-	APIKey     string   // with Token, "" and "" turn authentication off
-	Token      string
-	Validator  *Validator // judges every request; nil judges none
+	// OverridesDir holds _global.yaml and REF.yaml; "" is a StackStorm without
+	// overrides.
+	OverridesDir string
+	APIKey       string // with Token, "" and "" turn authentication off
+	Token        string
+	Validator    *Validator // judges every request; nil judges none
 }
 
 // Server is the double, an http.Handler. Its state is in memory and it never
@@ -148,6 +151,22 @@ func (s *Server) Execute(action string, parameters map[string]any) (id string) {
 	defer s.mu.Unlock()
 	made, _ := s.execute(body).body.(doc)
 	return made.text("id")
+}
+
+// Disabled lists what is registered and not enabled: "rules jira.on_create", sorted.
+func (s *Server) Disabled() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, collection := range []string{"actions", "actionalias", "policies", "rules", "sensortypes"} {
+		for _, d := range s.store.rows[collection] {
+			if d["enabled"] == false {
+				out = append(out, collection+" "+d.text("ref"))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // SetEngine stops StackStorm's workflow engine or starts it. Executions wait
