@@ -262,7 +262,7 @@ func (w *world) fetchOne(ctx context.Context, p *Planned, d *desired) error {
 	if err == nil {
 		err = d.takeTree(t, p.trees)
 	}
-	if err == nil {
+	if err == nil && !d.pin.Judged {
 		err = w.judgeMeta(d, t)
 	}
 	if err == nil && p.Record.Packs[d.pack.Ref].Content != d.side.Content {

@@ -54,9 +54,27 @@ func (r *resolver) fetch(ctx context.Context, p *config.Pack, chosen choice) (ou
 	}
 	return outcome{
 		ref: read.meta.Ref, requires: entry.Requires,
-		pin:      Pin{Entry: entry, Source: chosen.source, Tree: read.tree, Hash: read.hash, Version: read.version},
+		pin:      Pin{Entry: entry, Source: chosen.source, Tree: r.keepTree(read.tree), Hash: read.hash, Version: read.version, Judged: true},
 		findings: slices.Concat(judgeVersion(p, chosen, read.version), judgeDropped(read.tree), read.meta.Findings, JudgeHost(read.meta, r.req.StackStorm)),
 	}, nil
+}
+
+// treeBytes is how much of fetched trees stays in memory. What does not fit is read
+// from the cache again, if it is needed at all: a lock of ten thousand packs needs
+// none of them.
+const treeBytes = 32 << 20
+
+// keepTree returns t if it still fits among the trees that are kept, else nil.
+func (r *resolver) keepTree(t tree.Tree) tree.Tree {
+	size := int64(0)
+	for _, f := range t.Files() {
+		size += f.Size
+	}
+	if r.keptBytes.Add(size) > treeBytes {
+		r.keptBytes.Add(-size)
+		return nil
+	}
+	return t
 }
 
 // readDir takes the tree of a plain directory as it is now.

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -103,8 +104,13 @@ type Pin struct {
 	Entry  lockfile.Entry
 	Source pack.Source
 	// Tree is the pack as it was fetched now, checked and filtered; nil for a pin
-	// that was kept. For a plain directory it is always there.
+	// that was kept, and where so much was fetched that it is better fetched again,
+	// which the cache of the source makes cheap. For a plain directory it is always
+	// there.
 	Tree tree.Tree
+	// Judged tells that the pack was read now: what its pack.yaml says about it is
+	// among the findings.
+	Judged bool
 	// Hash is the tree hash: Entry.Tree, or for a plain directory that of Tree.
 	Hash    pack.TreeHash
 	Version string // from pack.yaml, fit to be shown
@@ -208,6 +214,8 @@ type resolver struct {
 	sources *sources
 	lookup  Lookup
 	eventMu sync.Mutex
+
+	keptBytes atomic.Int64 // of the trees in pins
 
 	byRef   map[pack.Ref]*config.Pack // the declared packs
 	learned map[pack.Source]pack.Ref  // which pack an address that is required holds

@@ -79,6 +79,33 @@ func TestAnEntryRecordsWhatTheCommitHolds(t *testing.T) {
 	}
 }
 
+// What does not fit into memory together is pinned all the same, without its tree.
+func TestLargeTreesAreNotAllKept(t *testing.T) {
+	w := newWorld()
+	var packs []config.Pack
+	for _, name := range []string{"aws", "jira", "slack"} {
+		commit := w.repo(name).Commit("large", tree.Build(
+			tree.Entry{Path: "pack.yaml", Content: packYAML(name, "1.0.0")},
+			tree.Entry{Path: "large", Content: strings.Repeat(name[:1], 15<<20)},
+		))
+		w.repo(name).Tag("v1.0.0", commit)
+		packs = append(packs, git(name, "tag", "v1.0.0"))
+	}
+	result := mustResolve(t, resolve.Request{Packs: packs, LockDir: "/work"}, w)
+	kept := 0
+	for ref, pin := range result.Packs {
+		if pin.Hash == "" || pin.Hash != pin.Entry.Tree || !pin.Judged {
+			t.Errorf("%s: %+v", ref, pin.Entry)
+		}
+		if pin.Tree != nil {
+			kept++
+		}
+	}
+	if len(result.Packs) != 3 || kept != 2 {
+		t.Errorf("%d trees of %d packs are kept", kept, len(result.Packs))
+	}
+}
+
 // An unknown key belongs to the pin it was written for: a signer of one commit is
 // no signer of another.
 func TestUnknownKeysStayWithTheirPin(t *testing.T) {

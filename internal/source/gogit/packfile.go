@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 
 	"github.com/packsync/packsync/internal/tree"
@@ -43,7 +42,7 @@ type packed struct {
 	data *chunks
 	list []packedObject
 	byID map[plumbing.Hash]int32
-	kept *cache.BufferLRU
+	kept *shelf
 }
 
 type packedObject struct {
@@ -63,7 +62,7 @@ func decode(ctx context.Context, r io.Reader, l Limits) (*packed, error) {
 	d := decoder{
 		limits:   l,
 		scanner:  packfile.NewScanner(io.TeeReader(in, data)),
-		packed:   &packed{data: data, kept: cache.NewBufferLRU(keptBytes), byID: map[plumbing.Hash]int32{}},
+		packed:   &packed{data: data, kept: &shelf{limit: keptBytes}, byID: map[plumbing.Hash]int32{}},
 		byOffset: map[int64]int32{},
 	}
 	if err := d.all(ctx); err != nil {
@@ -196,7 +195,7 @@ func (d *decoder) enter(index int32, content []byte) {
 	o := &d.list[index]
 	o.size = int64(len(content))
 	d.byID[plumbing.ComputeHash(o.kind, content)] = index
-	d.kept.Put(o.offset, content)
+	d.kept.put(index, content)
 }
 
 // apply turns a delta into the object that it stands for.
@@ -283,11 +282,11 @@ func deltaTarget(delta []byte) (int64, error) {
 func (p *packed) content(index int32) ([]byte, error) {
 	// Down to the nearest base that is at hand …
 	chain := []int32{index}
-	base, found := p.kept.Get(p.list[index].offset)
+	base, found := p.kept.get(index)
 	for !found && p.list[chain[len(chain)-1]].base >= 0 {
 		next := p.list[chain[len(chain)-1]].base
 		chain = append(chain, next)
-		base, found = p.kept.Get(p.list[next].offset)
+		base, found = p.kept.get(next)
 	}
 	if !found {
 		var err error
@@ -295,7 +294,7 @@ func (p *packed) content(index int32) ([]byte, error) {
 		if base, err = p.inflate(bottom); err != nil {
 			return nil, err
 		}
-		p.kept.Put(p.list[bottom].offset, base)
+		p.kept.put(bottom, base)
 	}
 	// … and up again, delta by delta.
 	for i := len(chain) - 2; i >= 0; i-- {
@@ -306,7 +305,7 @@ func (p *packed) content(index int32) ([]byte, error) {
 		if base, err = packfile.PatchDelta(base, delta); err != nil {
 			return nil, fmt.Errorf("damaged packfile: %w", err)
 		}
-		p.kept.Put(p.list[chain[i]].offset, base)
+		p.kept.put(chain[i], base)
 	}
 	return base, nil
 }
