@@ -136,7 +136,7 @@ func (c *comparison) policies(before, after []content.Policy) {
 
 // workflows compares those that are there before and after: one that comes or
 // goes does so with its action.
-func (c *comparison) workflows(before, after []content.Workflow) {
+func (c *comparison) workflows(before, after []content.Workflow, actions []content.Action) {
 	pairs(before, after, func(w *content.Workflow) string { return w.File }, func(file string, was, is *content.Workflow) {
 		if was == nil || is == nil {
 			return
@@ -147,6 +147,8 @@ func (c *comparison) workflows(before, after []content.Workflow) {
 		}
 		pairs(was.Input, is.Input, func(i *content.Input) string { return i.Name }, func(name string, was, is *content.Input) {
 			switch {
+			case was == nil && is.Default == "" && given(actions, file, name):
+				add(WorkflowInputAdded, pack.Safe, name, "it is new, and its action gives it")
 			case was == nil && is.Default == "":
 				add(WorkflowInputRequired, pack.Caution, name, "it is new and has no default: without a value from its action the workflow fails")
 			case was == nil:
@@ -167,6 +169,22 @@ func (c *comparison) workflows(before, after []content.Workflow) {
 			add(WorkflowTasks, pack.Safe, "", "%s", text)
 		}
 	})
+}
+
+// given tells whether every action that runs a workflow has a parameter of the name
+// of an input, which is how inputs get their values.
+func given(actions []content.Action, workflow, input string) bool {
+	runs := 0
+	for i := range actions {
+		if file, ok := actions[i].EntryFile(); !ok || file != workflow {
+			continue
+		}
+		runs++
+		if !slices.ContainsFunc(actions[i].Parameters, func(p content.Parameter) bool { return p.Name == input }) {
+			return false
+		}
+	}
+	return runs > 0
 }
 
 func sorted(texts []string) []string { return slices.Compact(slices.Sorted(slices.Values(texts))) }

@@ -76,10 +76,14 @@ func (c *comparison) requirements(before, after []string) {
 }
 
 // code tells which files differ that only running them would explain.
-func (c *comparison) code(before, after []content.CodeFile) {
+func (c *comparison) code(before, after *content.Inventory) {
 	var parts []string
-	pairs(before, after, func(f *content.CodeFile) string { return f.File }, func(file string, was, is *content.CodeFile) {
+	isWorkflow := func(inv *content.Inventory, file string) bool {
+		return slices.ContainsFunc(inv.Workflows, func(w content.Workflow) bool { return w.File == file })
+	}
+	pairs(before.Code, after.Code, func(f *content.CodeFile) string { return f.File }, func(file string, was, is *content.CodeFile) {
 		switch {
+		case was == nil && isWorkflow(before, file), is == nil && isWorkflow(after, file): // of a runner that is not read
 		case was == nil:
 			parts = append(parts, "+"+file)
 		case is == nil:

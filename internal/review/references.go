@@ -95,8 +95,8 @@ var (
 	quoted = regexp.MustCompile(`['"]([a-z0-9_]+\.[\w.-]+)['"]`)
 	// alone is an expression with nothing around it.
 	alone = regexp.MustCompile(`^\s*(?:<%|\{\{)(.*)(?:%>|\}\})\s*$`)
-	// given is how a workflow gives a parameter beside the action's name.
-	given = regexp.MustCompile(`(?:^|\s)(\w+)=`)
+	// assigned is how a workflow gives a parameter beside the action's name.
+	assigned = regexp.MustCompile(`(?:^|\s)(\w+)=`)
 	// named is how the words of an alias hold a parameter.
 	named = regexp.MustCompile(`\{\{\s*(\w+)`)
 )
@@ -109,7 +109,7 @@ func splitInline(text string) (action string, parameters []string) {
 		return text, nil
 	}
 	action, rest, _ := strings.Cut(trimmed, " ")
-	for _, m := range given.FindAllStringSubmatch(rest, -1) {
+	for _, m := range assigned.FindAllStringSubmatch(rest, -1) {
 		parameters = append(parameters, m[1])
 	}
 	return action, parameters

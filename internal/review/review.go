@@ -82,7 +82,7 @@ func Compare(before, after *content.Inventory) []Change {
 	case before == nil:
 		c.add(Change{ID: PackAdded, Grade: pack.Safe, Message: "the pack comes, with " + InventoryText(after)})
 		c.arrivals(after)
-		c.refusals(nil, after.Findings)
+		c.refusals(nil, after)
 	default:
 		c.pack(before, after)
 	}
@@ -112,37 +112,71 @@ func (c *comparison) pack(before, after *content.Inventory) {
 	c.rules(before.Rules, after.Rules)
 	c.aliases(before.Aliases, after.Aliases)
 	c.policies(before.Policies, after.Policies)
-	c.workflows(before.Workflows, after.Workflows)
+	c.workflows(before.Workflows, after.Workflows, after.Actions)
 	c.config(before.ConfigSchema, after.ConfigSchema)
 	c.meta(before.Meta, after.Meta)
 	c.requirements(before.Requirements, after.Requirements)
-	c.code(before.Code, after.Code)
-	c.refusals(before.Findings, after.Findings)
+	c.code(before, after)
+	c.refusals(before, after)
 	if len(c.changes) > 0 && before.Meta.Version != "" && before.Meta.Version == after.Meta.Version {
 		c.add(Change{ID: VersionSame, Grade: pack.Safe, Message: fmt.Sprintf("the content changes, and its version stays %s", after.Meta.Version)})
 	}
 }
 
 // refusals reports what StackStorm would refuse after the change and did not
-// refuse before. Lines move and do not count.
-func (c *comparison) refusals(before, after []pack.Finding) {
+// refuse before, and what fails from now on when it runs. Lines move and do not
+// count.
+func (c *comparison) refusals(before, after *content.Inventory) {
 	type key struct{ id, resource, message string }
 	known := map[key]bool{}
-	for _, f := range before {
+	var was []pack.Finding
+	if before != nil {
+		was = before.Findings
+	}
+	for _, f := range was {
 		known[key{f.ID, f.Resource, f.Message}] = true
 	}
-	for _, f := range content.Refused(after) {
+	report := func(f pack.Finding, grade pack.Grade) {
 		if known[key{f.ID, f.Resource, f.Message}] {
-			continue
+			return
 		}
 		known[key{f.ID, f.Resource, f.Message}] = true
-		change := Change{ID: f.ID, Grade: pack.Breaking, Message: f.Message}
+		change := Change{ID: f.ID, Grade: grade, Message: f.Message}
 		change.Kind, change.Name, _ = strings.Cut(f.Resource, " ")
 		if len(f.At) > 0 {
 			change.At = placeOf(f.At[0])
 		}
 		c.add(change)
 	}
+	for _, f := range content.Refused(after.Findings) {
+		report(f, pack.Breaking)
+	}
+	for _, f := range after.Findings {
+		switch f.ID {
+		case content.FindingEntryPoint, content.FindingWorkflow, content.FindingSensor:
+			grade := pack.Caution
+			if worked(before, f.Resource) {
+				grade = pack.Breaking
+			}
+			report(f, grade)
+		}
+	}
+}
+
+// worked tells whether an action, sensor or workflow was there before: what comes
+// broken worked for nobody.
+func worked(before *content.Inventory, resource string) bool {
+	if before == nil {
+		return false
+	}
+	kind, name, _ := strings.Cut(resource, " ")
+	switch kind {
+	case "action":
+		return slices.ContainsFunc(before.Actions, func(a content.Action) bool { return a.Name == name })
+	case "sensor":
+		return slices.ContainsFunc(before.Sensors, func(s content.Sensor) bool { return s.ClassName == name })
+	}
+	return slices.ContainsFunc(before.Workflows, func(w content.Workflow) bool { return w.File == resource })
 }
 
 func placeOf(at string) content.Place {

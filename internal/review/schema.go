@@ -66,8 +66,9 @@ func (d *deep) keywords(path string, was, is content.Value) {
 		case name == "required" && after == "true" && needsValue(is):
 			d.breaks = true
 			d.tell(path, "is required now")
-		case name == "required" && after != "true" && (after == "" || after == "false"):
+		case name == "required" && before == "true" && (after == "" || after == "false"):
 			d.tell(path, "is required no more")
+		case name == "required" && before != "true" && after != "true": // absent and false are the same
 		case before == "":
 			d.other = true
 			d.tell(at, "is new")
