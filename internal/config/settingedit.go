@@ -54,7 +54,8 @@ func WriteSettings(src []byte, p Pack, after *Setting) ([]byte, error) {
 	return out, nil
 }
 
-// ConfigText returns the config of a pack as it is written, with its braces.
+// ConfigText returns the config argument of a pack as it is written, from the
+// begin of its line; one without values if there is none.
 func ConfigText(src []byte, p Pack) ([]byte, error) {
 	b, err := findPack(src, p)
 	if err != nil {
@@ -62,26 +63,41 @@ func ConfigText(src []byte, p Pack) ([]byte, error) {
 	}
 	attr := b.Body.Attributes["config"]
 	if attr == nil {
-		return []byte("{\n}"), nil
+		return []byte("  config = {\n  }\n"), nil
 	}
-	at := attr.Expr.Range()
-	return src[at.Start.Byte:at.End.Byte], nil
+	at := spanOf(attr.SrcRange)
+	if start := lineStart(src, at.start); strings.TrimSpace(string(src[start:at.start])) == "" {
+		at.start = start
+	}
+	return append(bytes.Clone(src[at.start:at.end]), '\n'), nil
 }
 
-// ReplaceConfig returns a file of the declaration in which the config of a pack is
-// written as text. The text need not be right.
+// ReplaceConfig returns a file of the declaration in which the config argument of
+// a pack is written as text, which need not be right; it goes if there is no text.
+// A file that was in the canonical layout stays in it.
 func ReplaceConfig(src []byte, p Pack, text []byte) ([]byte, error) {
 	b, err := findPack(src, p)
 	if err != nil {
 		return nil, err
 	}
 	e := editor{src: src}
-	if attr := b.Body.Attributes["config"]; attr != nil {
-		e.replace(spanOf(attr.Expr.Range()), string(text))
-	} else {
-		e.addAttribute(b, "config = "+string(text))
+	line := strings.TrimSpace(string(text))
+	switch attr := b.Body.Attributes["config"]; {
+	case attr == nil && line == "":
+		return src, nil
+	case attr == nil:
+		e.addAttribute(b, line)
+	case line == "":
+		at := spanOf(attr.SrcRange)
+		e.remove([]part{{all: at}}, 0, span{b.OpenBraceRange.Start.Byte, b.CloseBraceRange.End.Byte})
+	default:
+		e.replace(spanOf(attr.SrcRange), line)
 	}
-	return e.apply(), nil
+	out := e.apply()
+	if bytes.Equal(hclwrite.Format(src), src) {
+		out = hclwrite.Format(out)
+	}
+	return out, nil
 }
 
 // NewVariable is a variable block to be written: a sensitive one.

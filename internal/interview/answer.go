@@ -35,7 +35,7 @@ func (t *talk) put(q *Question) (text string, m meaning, err error) {
 			return "", 0, err
 		}
 		text = answer
-		if !q.Hidden {
+		if !q.Hidden && !strings.Contains(answer, "\n") { // the blanks of what was pasted are meant
 			text = strings.TrimSpace(answer)
 		}
 		switch strings.TrimSpace(answer) {

@@ -119,12 +119,20 @@ func (t *talk) list(s slot, a packconfig.Attribute, q Question) error {
 		} else if remove {
 			item(s, i).set(nil)
 		} else {
-			err = t.attribute(item(s, i), of, Question{Step: i + 1, Of: n})
+			err = t.change(item(s, i), of)
 		}
 		if err != nil && !errors.Is(err, errBack) {
 			return err
 		}
 	}
+}
+
+// change asks for a value that is there: at once for its keys, if it has any.
+func (t *talk) change(place slot, of packconfig.Attribute) error {
+	if s := place.get(); s.Kind == config.Object && of.Type == "object" && len(of.Properties) > 0 && !of.Secret {
+		return t.object(place, of.Properties, false)
+	}
+	return t.attribute(place, of, Question{})
 }
 
 func listHelp(n int) string {
@@ -293,10 +301,13 @@ func (t *talk) addNamed(s slot, name string, taken []string) (reply string, err 
 			return reason, nil
 		}
 	}
-	if isNew && of.Type == "object" {
+	switch {
+	case isNew && of.Type == "object":
 		return "", t.addInside(place, of)
+	case isNew:
+		return "", t.attribute(place, of, Question{})
 	}
-	return "", t.attribute(place, of, Question{})
+	return "", t.change(place, of)
 }
 
 // refuses says why a key may not be there, whatever its value.

@@ -257,7 +257,10 @@ func (e *ConfigEdit) SetText(text []byte) error {
 		e.draft = text
 		return nil
 	}
-	data, err := config.ReplaceConfig(e.draft, e.pack, bytes.TrimSpace(text))
+	if same, err := e.Text(); err == nil && bytes.Equal(bytes.TrimSpace(same), bytes.TrimSpace(text)) {
+		return nil
+	}
+	data, err := config.ReplaceConfig(e.draft, e.pack, text)
 	if err != nil {
 		return err
 	}
