@@ -41,6 +41,8 @@ func TestMain(m *testing.M) {
 //	stackstorm KEY                   start the test double, or change the API key it wants
 //	calls WANT…                      want exactly these register and unload calls since the last
 //	disabled WANT…                   want exactly these objects of the test double to be disabled
+//	asked N                          want exactly N reading requests since the last calls
+//	behind lose COLLECTION REF       let StackStorm forget something by itself; more in behind
 //	pypi NAME=VERSION…               serve these wheels; sets $PIP_INDEX_URL
 //	await REGEXP FILE                wait until the file matches
 //	fail STATUS                      the git server answers everything with this status; 0 heals it
@@ -64,7 +66,7 @@ func TestScript(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit, "branch": branch, "tag": tag, "fork": fork, "exit": exit, "remember": remember, "untouched": untouched,
-			"stackstorm": stackstorm, "calls": calls, "disabled": disabled, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi,
+			"stackstorm": stackstorm, "calls": calls, "disabled": disabled, "asked": asked, "behind": behind, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi,
 		},
 	})
 }

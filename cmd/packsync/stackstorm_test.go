@@ -108,6 +108,51 @@ func disabled(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// behind does to StackStorm what others do behind packsync's back.
+func behind(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	if neg || w.double == nil || len(args) < 2 {
+		ts.Fatalf("usage: behind lose COLLECTION REF | config REF JSON | engine up|down | run ACTION PACK… (after stackstorm KEY)")
+	}
+	server := w.double.server
+	switch what := args[0]; {
+	case what == "lose" && len(args) == 3:
+		if !server.Lose(args[1], args[2]) {
+			ts.Fatalf("StackStorm has no %s %s; it has %v", args[1], args[2], server.Refs(args[1]))
+		}
+	case what == "config" && len(args) == 3:
+		var values map[string]any
+		ts.Check(json.Unmarshal([]byte(args[2]), &values))
+		server.SetConfig(args[1], values)
+	case what == "engine" && len(args) == 2:
+		server.SetEngine(args[1] == "up")
+	case what == "run" && len(args) > 2:
+		if server.Execute(args[1], map[string]any{"packs": args[2:]}) == "" {
+			ts.Fatalf("StackStorm refused %v", args[1:])
+		}
+	default:
+		ts.Fatalf("behind cannot %v", args)
+	}
+}
+
+// asked wants exactly this many requests that only read, since the last calls.
+func asked(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: asked N")
+	}
+	n := 0
+	var all []string
+	for _, c := range worldOf(ts).double.server.Calls() {
+		if c.Method == "GET" {
+			n++
+			all = append(all, c.Path)
+		}
+	}
+	if fmt.Sprint(n) != args[0] {
+		ts.Fatalf("StackStorm was asked %d times, want %s: %v", n, args[0], all)
+	}
+}
+
 func describe(c st2test.Call) string {
 	var body struct {
 		Packs, Types []string

@@ -309,14 +309,12 @@ func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack,
 	defer span.End()
 	ctx, part := trace.Do(ctx, trace.Telling)
 	defer part.End()
-	a.tell(Event{Phase: PhaseRegister, Ref: c.Ref})
-	outcome, err := a.St2.Register(ctx, st2.Request{Ref: c.Ref, Dir: entry.Path, Types: c.Do.Register, Due: due(content.Due[c.Ref], c.Do)})
-	a.tell(Event{Phase: PhaseRegister, Ref: c.Ref, Done: true, Err: err})
+	outcome, err := a.tellStackStorm(ctx, st2.Request{Ref: c.Ref, Dir: entry.Path, Types: c.Do.Register, Due: due(content.Due[c.Ref], c)})
 	if err != nil {
 		entry.Registered.Pending = c.Do.Register
 		return entry, interrupted(ctx, err)
 	}
-	report.Notes = append(report.Notes, outcome.Left...)
+	report.note(outcome.Left)
 	result.Registered = c.Do.Register
 	entry.Registered = state.Registered{
 		Digest: plan.RegistrationDigest(c.After.Tree, c.After.Config), Config: c.After.ForeignConfig, Overrides: c.After.Overrides,
@@ -334,14 +332,14 @@ func interrupted(ctx context.Context, err error) error {
 
 // due is what a registration must count: all content of the pack, or only its
 // config.
-func due(types []string, do plan.Work) []string {
-	if slices.Contains(do.Register, "all") {
-		if do.Config {
+func due(types []string, c plan.Change) []string {
+	if slices.Contains(c.Do.Register, "all") {
+		if c.Do.Config || c.After.ForeignConfig != "" {
 			return append(slices.Clone(types), "configs")
 		}
 		return types
 	}
-	return do.Register
+	return c.Do.Register
 }
 
 // finish ends the transaction: what was displaced is filed away, then the intent

@@ -41,6 +41,7 @@ func newApply(a *app) *cobra.Command {
 		}),
 	}
 	o.planFlags.add(cmd.Flags())
+	o.addRefresh(cmd.Flags())
 	cmd.Flags().BoolVar(&o.autoApprove, "auto-approve", false, "do not ask for confirmation")
 	cmd.Flags().StringVar(&o.expectDigest, "expect-digest", "", "fail (exit 3) unless the desired digest is `DIGEST`")
 	return cmd
@@ -109,6 +110,7 @@ func (o *applyOptions) load(a *app, opts *reconcile.Options) error {
 		}
 		o.target, o.exclude, o.allowRemovals = saved.Flags.Target, saved.Flags.Exclude, saved.Flags.AllowRemovals
 		o.takeOver, o.destroy = o.takeOver || saved.Flags.TakeOver, saved.Flags.Destroy
+		o.refresh = o.refresh || saved.Flags.Refresh
 		opts.Saved = saved.Plan
 	}
 	opts.ExpectDigest, opts.Destroy = o.expectDigest, o.destroy

@@ -21,7 +21,8 @@ func newCheck(a *app) *cobra.Command {
 		Short: "Say by the exit code whether the host is as declared and locked",
 		Long: "Exit code 0 if apply would find nothing to do, 2 for every difference, whether apply could\n" +
 			"mend it or is blocked. Errors keep their own codes. Made for unless (Puppet, Salt) and not_if\n" +
-			"(Chef). Nothing is changed, and a host that is in sync needs no network.",
+			"(Chef). Nothing is changed, and a host that is in sync needs no network,\n" +
+			"unless with --refresh.",
 		Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) (outcome, error) { return a.check(ctx, flags) }),
 	}
@@ -29,6 +30,7 @@ func newCheck(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&flags.frozen, "frozen", false, "--locked and --offline together")
 	cmd.Flags().StringArrayVar(&flags.target, "target", nil, "only this `PACK` and what it depends on; repeatable")
 	cmd.Flags().StringArrayVar(&flags.exclude, "exclude", nil, "all but this `PACK`; repeatable")
+	flags.addRefresh(cmd.Flags())
 	flags.allowRemovals = -1
 	return cmd
 }

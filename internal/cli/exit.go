@@ -42,6 +42,7 @@ func exitOf(err error) int {
 		partial *reconcile.PartialError
 		halfway *apply.UnfinishedError
 		refused *reconcile.RefusedError
+		untold  *reconcile.NotRegisteredError
 		exit    *exitError
 	)
 	switch {
@@ -49,7 +50,7 @@ func exitOf(err error) int {
 		return ExitOK
 	case errors.As(err, &exit):
 		return exit.code
-	case errors.As(err, &partial), errors.As(err, &halfway), errors.As(err, &refused) && refused.Imported > 0:
+	case errors.As(err, &partial), errors.As(err, &halfway), errors.As(err, &untold), errors.As(err, &refused) && refused.Imported > 0:
 		return ExitPartial
 	case errors.As(err, &blocked):
 		return ExitBlocked

@@ -29,6 +29,7 @@ type planFlags struct {
 	takeOver      bool
 	detailedExit  bool
 	failOn        string
+	refresh       bool
 }
 
 func (f *planFlags) add(flags *pflag.FlagSet) {
@@ -40,6 +41,10 @@ func (f *planFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.takeOver, "take-over", false, "accept a root that another declaration manages")
 	flags.StringVar(&f.failOn, "fail-on", "", "fail (exit 3) if what changes in packs is `breaking`, or even caution, and not accepted")
 	flags.BoolVar(&f.detailedExit, "detailed-exitcode", false, "exit 2 if there are changes, 0 if there is nothing to do")
+}
+
+func (f *planFlags) addRefresh(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.refresh, "refresh", false, "ask StackStorm itself what it has registered, and compare")
 }
 
 func (f *planFlags) fill(o *reconcile.Options) error {
@@ -56,6 +61,9 @@ func (f *planFlags) fill(o *reconcile.Options) error {
 	o.Locked = f.locked || f.frozen
 	o.Offline = o.Offline || f.frozen
 	o.AllowRemovals, o.TakeOver = f.allowRemovals, f.takeOver
+	if f.refresh {
+		o.Refresh = reconcile.RefreshAsked
+	}
 	return nil
 }
 
@@ -66,13 +74,17 @@ func newPlan(a *app) *cobra.Command {
 		Use:   "plan",
 		Short: "Show what apply would change",
 		Long: "Compares what is declared and locked with what is recorded and on disk, and shows the\n" +
-			"difference. Nothing is changed. Only packs that the lock does not pin yet need the network.",
+			"difference. Nothing is changed. Only packs that the lock does not pin yet need the network.\n" +
+			"StackStorm is asked nothing, unless with --refresh: then what it reports itself is compared\n" +
+			"too, so that a pack that was unloaded, an action that was deleted, or a config that was\n" +
+			"changed behind the files shows as drift, and apply registers it again.",
 		Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) (outcome, error) {
 			return a.plan(ctx, flags, out)
 		}),
 	}
 	flags.add(cmd.Flags())
+	flags.addRefresh(cmd.Flags())
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to `FILE`, for apply FILE")
 	return cmd
 }
@@ -128,12 +140,13 @@ type savedFlags struct {
 	AllowRemovals int      `json:"allow_removals"`
 	TakeOver      bool     `json:"take_over,omitempty"`
 	Destroy       bool     `json:"destroy,omitempty"`
+	Refresh       bool     `json:"refresh,omitempty"`
 }
 
 func savePlan(path string, p *plan.Plan, flags planFlags) error {
 	data, err := json.MarshalIndent(savedPlan{
 		FormatVersion: plan.FormatVersion, Packsync: Version(), Plan: p,
-		Flags: savedFlags{Target: flags.target, Exclude: flags.exclude, AllowRemovals: flags.allowRemovals, TakeOver: flags.takeOver},
+		Flags: savedFlags{Target: flags.target, Exclude: flags.exclude, AllowRemovals: flags.allowRemovals, TakeOver: flags.takeOver, Refresh: flags.refresh},
 	}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/packsync/packsync/internal/pack"
 )
@@ -58,6 +57,7 @@ func Compute(in Input) *Plan {
 	p.Findings = append(p.Findings, guard(in, p)...)
 	p.Unmanaged = append(p.Unmanaged, unmanaged(in, wanted)...)
 	p.Findings = append(p.Findings, shadowed(in, wanted)...)
+	p.Findings = append(p.Findings, reportedOnly(in, p)...)
 	p.sortForReading()
 	p.seal()
 	return p
@@ -105,7 +105,7 @@ func decide(in Input, want Want, p *Plan) Change {
 	if after.Config == "" {
 		after.ForeignConfig = seen.Config
 	}
-	c.register(in, want, recorded, seen)
+	c.register(in, want, recorded, seen, p)
 	if f, found := unusable(overrides, string(c.Ref), c.Do.registersContent()); found {
 		c.Findings = append(c.Findings, f)
 	}
@@ -212,7 +212,7 @@ func (c *Change) compare(want Want, recorded Recorded, seen Seen, there bool, p 
 			if seen.Reinstalled != "" {
 				how = seen.Reinstalled
 			}
-			c.note("PS-DRIFT-LEFT", pack.Warning, "%s was %s and is left alone (on_drift = \"leave\")", seen.Path, how)
+			c.note("PS-DRIFT-LEFT", pack.Warning, "%s was %s and is left alone (on_drift = \"leave\")%s", seen.Path, how, untold(want, recorded, seen))
 			return true
 		}
 		c.drifted(want, seen)
@@ -319,7 +319,7 @@ func (c *Change) configure(want Want, recorded Recorded, seen Seen, p *Plan) {
 		c.becomes(Configure, "config is declared and not there yet")
 		c.Do.Config = true
 	case drift && seen.Config != "" && want.OnDrift == DriftLeave:
-		c.note("PS-DRIFT-LEFT", pack.Warning, "the config file was edited by hand and is left alone (on_drift = \"leave\")")
+		c.note("PS-DRIFT-LEFT", pack.Warning, "the config file was edited by hand and is left alone (on_drift = \"leave\")%s", untold(want, recorded, seen))
 	case drift && seen.Config != "" && want.OnDrift != DriftRepair:
 		c.becomes(Repair, "its config was edited by hand"+keys(want.ConfigKeys))
 		c.block("PS-CONFIG-DRIFT", "the config file of %s was edited by hand%s. %s", want.Ref, keys(want.ConfigKeys), wayOut(want.Ref))
@@ -339,65 +339,6 @@ func (c *Change) configure(want Want, recorded Recorded, seen Seen, p *Plan) {
 	if c.Do.Config {
 		c.Do.ConfigKeys = want.ConfigKeys
 	}
-}
-
-// register adds what StackStorm has to be told.
-func (c *Change) register(in Input, want Want, recorded Recorded, seen Seen) {
-	if !in.Registration {
-		return
-	}
-	types := slices.DeleteFunc(slices.Clone(recorded.Pending), func(t string) bool { return t == "unload" })
-	due := RegistrationDigest(want.Side.Tree, want.Side.Config)
-	filesSame := (c.Do.Place || c.Do.Venv) && c.Action == Repair && seen.Content == want.Side.Content
-	switch {
-	case filesSame && !c.Do.Config && recorded.Registered == due && len(types) == 0:
-	case c.Do.Place, c.Action == Adopt, c.Action == Install:
-		types = []string{"all"}
-	case recorded.Registered == "" && len(types) == 0:
-		c.becomes(Register, "StackStorm was never told about it")
-		types = []string{"all"}
-	case len(types) > 0:
-		c.becomes(Register, "registration is pending: "+strings.Join(types, ", "))
-		if c.Do.Config {
-			types = append(types, "configs")
-		}
-	case c.Do.Config:
-		types = []string{"configs"}
-	case recorded.Registered != due && recorded.Side.Tree == want.Side.Tree && c.Action == Configure:
-		types = []string{"configs"}
-	case recorded.Registered != due && c.Action != NoOp && c.Action != Repair:
-		types = []string{"all"}
-	}
-	if managed := c.Before != nil && recorded.Registered != ""; managed {
-		types = append(types, c.besides(in, recorded, seen)...)
-	}
-	slices.Sort(types)
-	types = slices.Compact(types)
-	if slices.Contains(types, "all") {
-		types = []string{"all"}
-	}
-	c.Do.Register = types
-}
-
-// besides finds what others wrote and StackStorm has not read yet. A config file
-// that is gone says nothing to it: it keeps the values until the pack goes.
-func (c *Change) besides(in Input, recorded Recorded, seen Seen) (types []string) {
-	handedBack := c.Do.Release && seen.Config == recorded.Side.Config
-	if c.After.ForeignConfig != "" && c.After.ForeignConfig != recorded.Side.ForeignConfig && !handedBack {
-		c.becomes(Register, "its config file, which packsync does not own, is not the one that StackStorm was told about")
-		types = append(types, "configs")
-	}
-	if kinds := touched(recorded.Side.Overrides, c.After.Overrides); len(kinds) > 0 {
-		switch {
-		case c.Do.Overrides || c.Do.TakeOverrides:
-		case in.Global.changes:
-			c.becomes(Register, "the overrides of all packs change")
-		default:
-			c.becomes(Register, "its overrides are not those that StackStorm was told about")
-		}
-		types = append(types, kinds...)
-	}
-	return types
 }
 
 // leave handles a recorded pack that is no longer declared.

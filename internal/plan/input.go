@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/packsync/packsync/internal/pack"
 )
@@ -22,6 +23,8 @@ type Input struct {
 	Global    Global     // the override file of all packs
 	Findings  []pack.Finding
 	Parts     map[string]string // digests of the inputs, by name
+
+	Reported *Reported // what StackStorm itself says; nil: it was not asked
 
 	Reviewed map[pack.Ref][]pack.Finding // what changes in the content of packs, and whom that hits
 	FailOn   pack.Grade                  // the least harmful grade that blocks; "" for none
@@ -108,6 +111,31 @@ func (s Side) placed() bool { return s.Modes == PlacedModes || s.Modes == GroupW
 
 // modes is the mode profile that the pack is placed with.
 func (w Want) modes() string { return cmp.Or(w.Modes, PlacedModes) }
+
+// asRecorded reports whether the pack lies where and as packsync placed it, with
+// the config file that packsync wrote.
+func (s Seen) asRecorded(r Recorded) bool {
+	return s.Path == r.Side.Path && !s.Link && s.Content == r.Side.Content && (r.Side.Config == "" || s.Config == r.Side.Config)
+}
+
+// told reports whether StackStorm was told about the pack as it is recorded or,
+// which comes to the same, as due says.
+func (r Recorded) told(due string) bool {
+	return r.Registered == due || r.Registered == RegistrationDigest(r.Side.Tree, r.Side.Config)
+}
+
+// untold says that StackStorm has not read an edit that is left alone; "" if it
+// has, or nobody tells it anything.
+func untold(want Want, r Recorded, s Seen) string {
+	config := r.Side.Config
+	if config != "" {
+		config = s.Config
+	}
+	if r.Registered == "" || r.Registered == RegistrationDigest(s.Tree, config) {
+		return ""
+	}
+	return fmt.Sprintf("; StackStorm was not told about the edit (packsync register %s tells it)", want.Ref)
+}
 
 // RegistrationDigest names what StackStorm is told about a pack: its tree and
 // the config file that goes with it.

@@ -141,3 +141,12 @@ func guard(in Input, p *Plan) []pack.Finding {
 		Message: fmt.Sprintf("the plan removes %d of %d managed packs, and %s. If that is what you want, allow exactly this number: --allow-removals=%d", removals, managed, why, removals),
 	}}
 }
+
+// InOrder sorts packs as a plan orders them: a pack after those it depends on, else
+// by ref.
+func InOrder(refs []pack.Ref, depends map[pack.Ref][]pack.Ref) []pack.Ref {
+	rank := ranks(depends)
+	return slices.SortedFunc(slices.Values(refs), func(a, b pack.Ref) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), cmp.Compare(a, b))
+	})
+}

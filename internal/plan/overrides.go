@@ -186,6 +186,24 @@ func overridesDigest(all, own OverrideFile, kinds []string) string {
 	return strings.Join(out, " ")
 }
 
+// OverridesTold names what StackStorm knows of the override files after it was told
+// about some kinds of a pack's content: of these what the files say, of the others
+// what it was told before.
+func OverridesTold(before string, all, own OverrideFile, kinds []string, told func(kind string) bool) string {
+	was, is := byKind(before), byKind(overridesDigest(all, own, kinds))
+	var out []string
+	for _, kind := range overrideKinds {
+		says := was[kind]
+		if told(kind) {
+			says = is[kind]
+		}
+		if says != "" {
+			out = append(out, kind+"="+says)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
 // touched lists the kinds of content of which two such digests differ.
 func touched(before, after string) (kinds []string) {
 	was, is := byKind(before), byKind(after)

@@ -138,10 +138,11 @@ type Work struct {
 	Register      []string `json:"register,omitempty"` // registration types
 }
 
-// Drift is one managed pack whose disk differs from the record.
+// Drift is one managed pack whose disk differs from the record, or from what
+// StackStorm has registered.
 type Drift struct {
 	Ref    pack.Ref `json:"ref"`
-	Kind   string   `json:"kind"` // edited, reinstalled, missing, modes, config, overrides
+	Kind   string   `json:"kind"` // edited, reinstalled, missing, modes, config, overrides; registered-…
 	Detail string   `json:"detail"`
 	Files  []string `json:"files,omitempty"`
 }

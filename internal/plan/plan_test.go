@@ -26,6 +26,10 @@ var update = flag.Bool("update", false, "write what the planner answers into the
 //	record  BASE/REF VERSION TREE [venv=K] [config=C] [registered] [pending=T,…] [after=REF,…] [odd-modes] [modes=M] [held=TREE]
 //	disk    BASE/REF TREE [venv[=BROKEN]] [config=C] [odd=PATH] [link] [reinstalled]
 //	beside  REF [venv[=BROKEN]] [config=C]       of a pack whose directory is not there
+//	content REF KIND=NAME,…                       of a pack that is on disk as recorded
+//	reports pack REF VERSION [from=PATH]          what StackStorm itself says (--refresh)
+//	reports KIND NAME…                            NAME is PACK.OBJECT
+//	reports config REF STATE
 //	all     [overrides=O] [owned=O] [disk=O] [unusable] [on_drift=P]   the override file of all packs
 //
 // O is what an override file says, e.g. rules:x,sensors:y. Of a pack, want has
@@ -159,7 +163,7 @@ func parseLine(in *Input, fields []string) error {
 		side.Modes, side.Hold = or(options["modes"], side.Modes), held()
 		r := Recorded{Side: side, DependsOn: list("after")}
 		if has("registered") {
-			r.Registered = RegistrationDigest(side.Tree, side.Config)
+			r.Registered = RegistrationDigest(pack.TreeHash("t1:"+or(options["registered"], f[3])), side.Config)
 		}
 		for _, p := range list("pending") {
 			r.Pending = append(r.Pending, string(p))
@@ -197,6 +201,8 @@ func parseLine(in *Input, fields []string) error {
 			}
 			in.AllowRemovals = n
 		}
+	case "content", "reports":
+		return parseReported(in, fields)
 	default:
 		return fmt.Errorf("unknown word %q", fields[0])
 	}
@@ -219,6 +225,42 @@ func overrideFile(text string, unusable bool) OverrideFile {
 		}
 	}
 	return f
+}
+
+func parseReported(in *Input, fields []string) error {
+	if in.Reported == nil {
+		in.Reported = &Reported{
+			Packs: map[pack.Ref]ReportedPack{}, Objects: map[string][]ReportedObject{},
+			Content: map[pack.Ref]map[string][]string{}, Configs: map[pack.Ref]ReportedConfig{},
+		}
+	}
+	r := in.Reported
+	switch {
+	case fields[0] == "content":
+		r.Content[pack.Ref(fields[1])] = map[string][]string{}
+		for _, f := range fields[2:] {
+			kind, names, _ := strings.Cut(f, "=")
+			for name := range strings.SplitSeq(names, ",") {
+				r.Content[pack.Ref(fields[1])][kind] = append(r.Content[pack.Ref(fields[1])][kind], fields[1]+"."+name)
+			}
+		}
+	case fields[1] == "pack":
+		row := ReportedPack{Version: fields[3], Path: "/p/" + fields[2]}
+		if len(fields) > 4 {
+			row.Path = strings.TrimPrefix(fields[4], "from=")
+		}
+		r.Packs[pack.Ref(fields[2])] = row
+	case fields[1] == "config":
+		r.Configs[pack.Ref(fields[2])] = ReportedConfig{State: ReportedState(fields[3])}
+	case slices.Contains(Kinds(), fields[1]):
+		for _, full := range fields[2:] {
+			ref, name, _ := strings.Cut(full, ".")
+			r.Objects[fields[1]] = append(r.Objects[fields[1]], ReportedObject{Ref: full, Pack: pack.Ref(ref), Name: name})
+		}
+	default:
+		return fmt.Errorf("unknown word %q", fields[1])
+	}
+	return nil
 }
 
 func or(given, otherwise string) string {

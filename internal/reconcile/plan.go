@@ -102,6 +102,9 @@ func (p *Planned) compute(ctx context.Context) error {
 	if err := p.review(ctx, &input); err != nil {
 		return err
 	}
+	if err := p.refresh(ctx, &input); err != nil {
+		return err
+	}
 	p.Plan = plan.Compute(input)
 	return nil
 }

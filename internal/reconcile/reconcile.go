@@ -62,10 +62,11 @@ type Options struct {
 	Precise          map[pack.Ref]string
 	Safe             Safety // with Update: keep from what breaks
 
-	Locked    bool // a lock change is an error
-	Offline   bool // no network
-	Parallel  int  // remotes asked at once; 0 means the default
-	ForSaving bool // the plan is to be saved: digests must be keyed durably
+	Refresh   Refresh // ask StackStorm itself what it has registered
+	Locked    bool    // a lock change is an error
+	Offline   bool    // no network
+	Parallel  int     // remotes asked at once; 0 means the default
+	ForSaving bool    // the plan is to be saved: digests must be keyed durably
 
 	Target        []pack.Ref
 	Exclude       []pack.Ref

@@ -65,6 +65,7 @@ func (a *api) explainRefusal(ctx context.Context, req Request, ans answer, mayPa
 			e.Hint = "StackStorm cannot read its database"
 			return true, e
 		}
+		e.Unexplained = true
 		e.Hint = strings.NewReplacer("REF", string(req.Ref), "DIR", dirOf(req)).Replace(configHint)
 	case strings.Contains(e.Text, "not found on disk"), strings.Contains(e.Text, "is missing pack.yaml file"):
 		e.Hint = visibilityHint

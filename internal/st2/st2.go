@@ -86,12 +86,15 @@ type Rule struct {
 // Error is a refusal or failure of StackStorm, with what it said. Text never
 // carries a credential.
 type Error struct {
-	Op       string // "register acme_tools"
-	Status   int    // HTTP status, or exit code of the command; 0 if there was no answer
-	Text     string // faultstring, or the last lines of stderr
-	Hint     string // what to do about it; "" if there is nothing to say
-	Attempts int
-	Err      error
+	Op     string // "register acme_tools"
+	Status int    // HTTP status, or exit code of the command; 0 if there was no answer
+	Text   string // faultstring, or the last lines of stderr
+	Hint   string // what to do about it; "" if there is nothing to say
+	// Unexplained tells that StackStorm hides the reason, which lies in the pack or
+	// in its config.
+	Unexplained bool
+	Attempts    int
+	Err         error
 }
 
 func (e *Error) Error() string {

@@ -16,7 +16,7 @@ import (
 const uninstallAction = "packs.uninstall"
 
 // pickUpTime is how long a working engine may take to begin an execution.
-const pickUpTime = 30 * time.Second
+const pickUpTime = 15 * time.Second
 
 // names are the packs that an execution is for. What else a parameter may hold,
 // an expression for one, names none.

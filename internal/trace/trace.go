@@ -55,6 +55,7 @@ const (
 	Building   Part = "virtualenv" // a virtualenv is built
 	Telling    Part = "tell"       // StackStorm is told of one pack
 	Unregister Part = "unregister" // StackStorm is told that a pack goes
+	ReadBack   Part = "read back"  // StackStorm is asked what it has registered
 )
 
 // Trace records one run. The nil *Trace records nothing. Safe for concurrent use.

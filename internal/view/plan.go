@@ -214,12 +214,20 @@ func LockChanges(w io.Writer, changes []plan.LockChange, style Style) error {
 }
 
 func (p *printer) drift(pl *plan.Plan, style Style) {
-	if len(pl.Drift) == 0 {
-		return
-	}
-	p.printf("\n%s\n", style.paint(bold, "Drift (the disk differs from what packsync installed):"))
+	p.driftOf(pl, style, false, "Drift (the disk differs from what packsync installed):")
+	p.driftOf(pl, style, true, "Drift (StackStorm has something else registered than what is on disk):")
+}
+
+func (p *printer) driftOf(pl *plan.Plan, style Style, ofRegistration bool, title string) {
 	const most = 10
 	for _, d := range pl.Drift {
+		if d.OfRegistration() != ofRegistration {
+			continue
+		}
+		if title != "" {
+			p.printf("\n%s\n", style.paint(bold, title))
+			title = ""
+		}
 		p.wrapped(style, "  "+string(d.Ref)+": ", d.Detail)
 		for i, file := range d.Files {
 			if i == most && !style.Verbose {

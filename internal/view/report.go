@@ -19,12 +19,12 @@ func Report(w io.Writer, r *apply.Report, took string, style Style) error {
 	for _, p := range r.Packs {
 		switch {
 		case p.Err != nil && len(p.Pending) == 0:
-			out.wrapped(style, style.paint(red, "failed:")+" ", fmt.Sprintf("%s (%s): %v", p.Ref, p.Action, p.Err))
+			out.lines(style, style.paint(red, "failed:")+" ", fmt.Sprintf("%s (%s): %v", p.Ref, p.Action, p.Err))
 		case len(p.Pending) > 0:
 			if p.Changed {
 				counts[p.Action]++
 			}
-			out.wrapped(style, style.paint(yellow, "pending:")+" ", fmt.Sprintf("%s: %s: %v", p.Ref, pendingText(p.Pending), p.Err))
+			out.lines(style, style.paint(yellow, "pending:")+" ", fmt.Sprintf("%s: %s: %v", p.Ref, pendingText(p.Pending), p.Err))
 		default:
 			counts[p.Action]++
 		}
