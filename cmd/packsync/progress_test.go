@@ -84,7 +84,7 @@ func TestProgressOnATerminal(t *testing.T) {
 			return true
 		})
 	}
-	shows(80, "resolve  1 pack  ", "slow  receiving")
+	shows(80, "resolve  1 pack done  ", "slow  receiving")
 	resize(40)
 	shows(40, "slow  receiving   1.")
 	resize(12)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/packsync/packsync/internal/testenv"
 )
 
@@ -40,7 +42,7 @@ var aReport = &report{
 	Date: "2026-11-25", Commit: "0123456789ab", Pairs: 7, Took: 605,
 	Machine: machineInfo{CPU: "Some CPU", Cores: 2, MemoryMiB: 4096, Kernel: "6.1", Go: "go1.26", Git: "git version 2", LoadBefore: 0.1},
 	Rows: []row{
-		{Name: "cold", Set: "25", Ours: "packsync apply", Peer: "git clone", figures: &figures{
+		{Name: "cold", Set: "25", Ours: "packsync apply", Peer: "git clone", Figures: &Figures{
 			Wall: spread{0.5, 0.4, 0.6}, CPU: &spread{0.3, 0.2, 0.4}, OurWall: 0.5, OurPeak: 30, PeerWall: 1,
 		}, Limits: []limit{{"wall", 0.65, 0.5, true}, {"peak MiB", 20, 30, false}}},
 		{Name: "plan", Set: "200", Ours: "packsync plan", Peer: "terraform plan", Error: "terraform is not on this machine"},
@@ -74,6 +76,28 @@ func TestTableOfAPage(t *testing.T) {
 	}
 	if _, err := withTable("no place", aReport); err == nil {
 		t.Error("a page without a place for the table is no error")
+	}
+}
+
+// TestResultsAreReadBack: what is written is what the page is made of.
+func TestResultsAreReadBack(t *testing.T) {
+	dir := t.TempDir()
+	if r, err := newest(dir); r != nil || err != nil {
+		t.Errorf("without results: %v, %v", r, err)
+	}
+	for date, whole := range map[string]bool{"2026-11-24": true, "2026-11-25": true, "2026-11-26": false} {
+		r := *aReport
+		r.Date = date
+		if _, err := r.write(dir, whole); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := newest(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(aReport, r); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -52,7 +52,7 @@ func growthRow(table []growth) row {
 	ratio := large.Wall.Median / small.Wall.Median
 	return row{
 		Name: "growth", Set: fmt.Sprint(large.Packs), Ours: fmt.Sprintf("packsync plan, %d packs", large.Packs), Peer: fmt.Sprintf("the same, %d packs", small.Packs),
-		figures: &figures{
+		Figures: &Figures{
 			Wall: spread{ratio, ratio, ratio}, CPU: &spread{large.CPU / small.CPU, large.CPU / small.CPU, large.CPU / small.CPU},
 			OurWall: large.Wall.Median, OurCPU: large.CPU, OurPeak: large.PeakMiB, PeerWall: small.Wall.Median, PeerCPU: small.CPU, PeerPeak: small.PeakMiB,
 		},

@@ -141,7 +141,7 @@ func (b *bencher) compare(ctx context.Context, c comparison) {
 		b.report.add(out)
 		return
 	}
-	out.figures = &figures{
+	out.Figures = &Figures{
 		Wall: ratios(ours, peer, wall), OurWall: median(each(ours, wall)), OurCPU: median(each(ours, cpu)), OurPeak: slices.Max(each(ours, usage.peakMiB)),
 		PeerWall: median(each(peer, wall)),
 	}

@@ -29,12 +29,12 @@ type row struct {
 	Ours  string `json:"ours,omitempty"`
 	Peer  string `json:"peer,omitempty"`
 	Error string `json:"error,omitempty"` // why it was not measured
-	*figures
+	*Figures
 	Limits []limit `json:"limits,omitempty"`
 }
 
-// figures are medians, of pairs, and of the runs of either side.
-type figures struct {
+// Figures are medians, of pairs, and of the runs of either side.
+type Figures struct {
 	Wall     spread  `json:"wall_ratio"`
 	CPU      *spread `json:"cpu_ratio,omitempty"` // nil against a constant
 	OurWall  float64 `json:"our_seconds"`

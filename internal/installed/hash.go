@@ -32,8 +32,11 @@ func hashAll(ctx context.Context, imprints []*imprint, workers int) error {
 			queue = append(queue, work{p: p, first: first, end: min(first+chunk, len(p.files))})
 		}
 	}
-	ctx, span := trace.Do(ctx, trace.Hashing)
-	defer span.End()
+	if len(queue) > 0 {
+		var span *trace.Span
+		ctx, span = trace.Do(ctx, trace.Hashing)
+		defer span.End()
+	}
 	err := parallel(ctx, workers, len(queue), func() func(int) error {
 		h := hasher{buf: make([]byte, 64<<10)}
 		return func(i int) error { return h.hash(queue[i]) }

@@ -14,11 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/packsync/packsync/internal/pack"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // Inspect looks at the disk. What is missing is left out of the answer; what
 // cannot be read is an error with its path. It changes nothing.
 func Inspect(ctx context.Context, r Request) (*Observed, error) {
+	ctx, span := trace.Begin(ctx, trace.Inspect)
+	defer span.End()
 	o := &Observed{Packs: map[pack.Addr]Pack{}, Configs: map[pack.Ref]Config{}, at: map[string]pack.Addr{}}
 	ahead := r.Ahead.current(r.Index)
 	if ahead == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // ImportRequest names what is to be taken over.
@@ -102,12 +103,17 @@ func (w *world) identifyAll(ctx context.Context, decl Declaration, request Impor
 	if err != nil {
 		return err
 	}
+	ctx, span := trace.Begin(ctx, trace.Resolve)
+	defer span.End()
+	trace.Expect(ctx, len(found))
 	lookup := w.lookup()
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(max(w.opts.Parallel, 1))
 	for _, seen := range found {
 		group.Go(func() error {
+			ctx, span := trace.Pack(ctx, seen.Addr.Ref)
+			defer span.End()
 			w.fetching(Fetch{Ref: seen.Addr.Ref})
 			id, err := w.identify(ctx, seen, request.Source, lookup)
 			w.fetching(Fetch{Ref: seen.Addr.Ref, Done: true, Err: err})

@@ -15,6 +15,7 @@ import (
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 )
 
 // Outdated compares what is installed and locked with what the sources offer.
@@ -70,9 +71,12 @@ func FindOutdated(ctx context.Context, opts Options, cb Callbacks) (*Outdated, e
 	slices.SortStableFunc(packs, func(a, b config.Pack) int { return compareRefs(a.Ref, b.Ref) })
 	// One that is declared now and was required before is asked about once.
 	packs = slices.CompactFunc(packs, func(a, b config.Pack) bool { return a.Ref == b.Ref })
-	found, warnings := resolve.FindNewest(ctx, resolve.Request{
+	asking, span := trace.Begin(ctx, trace.Resolve)
+	trace.Expect(asking, len(packs))
+	found, warnings := resolve.FindNewest(asking, resolve.Request{
 		Packs: packs, Lock: lock, LockDir: w.lockDir(), Parallel: opts.Parallel, Event: cb.Resolving,
 	}, w.sources, w.lookup())
+	span.End()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("ask the sources: %w", err)
 	}

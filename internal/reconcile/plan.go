@@ -113,6 +113,8 @@ func (p *Planned) compute(ctx context.Context) error {
 // not fit is a *StaleError before the network is used at all; p.Resolved then says
 // what would change.
 func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) error {
+	ctx, span := trace.Begin(ctx, trace.Resolve)
+	defer span.End()
 	lock, diags := lockfile.Read(w.opts.LockFile)
 	if diags.HasErrors() {
 		return &DeclarationError{Diagnostics: diags, Files: p.Files}
@@ -125,8 +127,6 @@ func (w *world) resolve(ctx context.Context, p *Planned, mode resolve.Mode) erro
 	if w.opts.Locked {
 		mode = resolve.Locked
 	}
-	ctx, span := trace.Begin(ctx, trace.Resolve)
-	defer span.End()
 	result, diags := resolve.Resolve(ctx, resolve.Request{
 		Packs: w.declared(), Lock: lock, Mode: mode, Update: w.opts.Packs,
 		AcceptMovedTags: w.opts.AcceptMovedTags, AllowUnreachable: w.opts.AllowUnreachable, Precise: w.opts.Precise,

@@ -14,6 +14,7 @@ import (
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/review"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -29,6 +30,9 @@ type diffedTree struct {
 // readTrees reads what packs contain before and after, for a review. What cannot
 // be read is a finding.
 func (p *Planned) readTrees(ctx context.Context, trees []diffedTree) (review.World, map[ref]finding, error) {
+	ctx, span := trace.Begin(ctx, trace.Review)
+	defer span.End()
+	trace.Expect(ctx, len(trees))
 	cache := p.world.inventories(p.note)
 	world := review.World{Packs: make([]review.Pack, len(trees))}
 	var mu sync.Mutex
@@ -37,6 +41,10 @@ func (p *Planned) readTrees(ctx context.Context, trees []diffedTree) (review.Wor
 	group.SetLimit(max(p.world.opts.Parallel, 1))
 	for i, t := range trees {
 		group.Go(func() error {
+			ctx, span := trace.Pack(ctx, t.ref)
+			defer span.End()
+			ctx, part := trace.Do(ctx, trace.Inventory)
+			defer part.End()
 			one := review.Pack{Ref: t.ref}
 			var errs [2]error
 			one.Before, errs[0] = p.inventory(ctx, cache, t.before, t.bring[0])

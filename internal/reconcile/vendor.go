@@ -17,6 +17,7 @@ import (
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/source/gogit"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 	"github.com/packsync/packsync/internal/vendored"
 )
@@ -89,6 +90,8 @@ func Vendor(ctx context.Context, opts Options, cb Callbacks) (*Vendored, error) 
 // bringAll fetches every locked commit that is not in the cache. All that fail
 // are named.
 func (w *world) bringAll(ctx context.Context, lock *lockfile.File) error {
+	ctx, span := trace.Begin(ctx, trace.Fetch)
+	defer span.End()
 	var group errgroup.Group
 	group.SetLimit(max(w.opts.Parallel, 1))
 	var mu sync.Mutex
@@ -98,7 +101,10 @@ func (w *world) bringAll(ctx context.Context, lock *lockfile.File) error {
 		if entry.IsDir() {
 			continue
 		}
+		trace.Expect(ctx, 1)
 		group.Go(func() error {
+			ctx, span := trace.Pack(ctx, ref)
+			defer span.End()
 			w.fetching(Fetch{Ref: ref})
 			_, err := w.packfile(ctx, ref, entry)
 			w.fetching(Fetch{Ref: ref, Done: true, Err: err})

@@ -20,6 +20,7 @@ import (
 	"github.com/packsync/packsync/internal/resolve"
 	"github.com/packsync/packsync/internal/review"
 	"github.com/packsync/packsync/internal/state"
+	"github.com/packsync/packsync/internal/trace"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -130,6 +131,8 @@ type tracer struct {
 }
 
 func (t *tracer) gather(ctx context.Context) error {
+	ctx, span := trace.Begin(ctx, trace.Review)
+	defer span.End()
 	p := t.planned
 	cache := p.world.inventories(p.note)
 	var mu sync.Mutex
@@ -138,6 +141,8 @@ func (t *tracer) gather(ctx context.Context) error {
 	for i := range p.desired {
 		d := &p.desired[i]
 		group.Go(func() error {
+			ctx, span := trace.Pack(ctx, d.pack.Ref)
+			defer span.End()
 			inv, err := p.inventory(ctx, cache, d.side.Tree, func(ctx context.Context) (tree.Tree, error) { return p.treeOf(ctx, d) })
 			if err != nil {
 				return fmt.Errorf("read what %s contains: %w", d.pack.Ref, err)

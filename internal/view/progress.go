@@ -183,7 +183,7 @@ func stepLine(r *trace.Running, columns int) string {
 	case r.Total > 0:
 		fields = append(fields, fmt.Sprintf("%d of %s", r.Done, plural(r.Total, "pack", "packs")))
 	case r.Done > 0 || len(r.Packs) > 0:
-		fields = append(fields, plural(r.Done, "pack", "packs"))
+		fields = append(fields, plural(r.Done, "pack", "packs")+" done")
 	}
 	if amount := amounts(0, r.Files, r.Bytes); amount != "" {
 		fields = append(fields, amount)

@@ -121,7 +121,7 @@ func TestProgressLeavesNothing(t *testing.T) {
 	s.after(time.Second)
 	s.shows(`
 $ packsync apply
-fetch  0 packs  1.0 s
+fetch  0 packs done  1.0 s
   a  receiving   1.0 s
   b  receiving   1.0 s
   c  receiving   1.0 s`)
@@ -131,7 +131,7 @@ fetch  0 packs  1.0 s
 	s.after(time.Second)
 	s.shows(`
 $ packsync apply
-fetch  2 packs  2.0 s
+fetch  2 packs done  2.0 s
   b  receiving   2.0 s`)
 	if s.writes != before+1 {
 		t.Errorf("one drawing took %d writes: it flickers", s.writes-before)
@@ -145,7 +145,7 @@ fetch  2 packs  2.0 s
 	s.shows(`
 $ packsync apply
 Waiting for another run.
-fetch  2 packs  3.0 s
+fetch  2 packs done  3.0 s
   b  receiving   3.0 s`)
 	done[1]()
 	step.End()
@@ -174,7 +174,7 @@ func TestProgressOfManyPacks(t *testing.T) {
 		s.after(time.Second)
 	}
 	s.shows(strings.Repeat("earlier\n", 10) + `
-fetch  0 packs  3.0 s
+fetch  0 packs done  3.0 s
   pack_00  receiving   3.0 s
   pack_01  receiving   3.0 s
   pack_02  receiving   3.0 s
@@ -194,7 +194,7 @@ func TestProgressInAResizedWindow(t *testing.T) {
 	}
 	s.shows(`
 earlier
-stage  0 packs  5.0 MiB  4.0 s
+stage  0 packs done  5.0 MiB  4.0 s
   a_pack_with_a_long_name  receiving   4.0 s   5.0 MiB`)
 }
 
