@@ -56,7 +56,7 @@ func parseRequiredPack(what string) (Ref, Source, error) {
 	switch {
 	case what == "":
 		return "", Source{}, errors.New("it names no pack")
-	case refPattern.MatchString(what):
+	case isRefText(what):
 		if ref := Ref(what); ref.IsSystem() {
 			return ref, Source{}, nil
 		}

@@ -8,7 +8,6 @@ package pack
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -19,8 +18,6 @@ type Ref string
 // maxRefLen keeps every path that is built from a Ref below the limits of file
 // systems, suffixes included.
 const maxRefLen = 64
-
-var refPattern = regexp.MustCompile(`\A[a-z0-9_]+\z`)
 
 // systemRefs are the packs that belong to StackStorm itself: they cannot be
 // unloaded (reference.md 1.3, 3.13), so packsync never manages them.
@@ -44,7 +41,7 @@ func ParseRef(text string) (Ref, error) {
 	switch {
 	case text == "":
 		return "", &InvalidRefError{text, "it is empty"}
-	case !refPattern.MatchString(text):
+	case !isRefText(text):
 		return "", &InvalidRefError{text, "only lower-case letters, digits and _ are allowed"}
 	case len(text) > maxRefLen:
 		return "", &InvalidRefError{text, fmt.Sprintf("it is longer than %d characters", maxRefLen)}
@@ -59,6 +56,17 @@ func ParseRef(text string) (Ref, error) {
 // GlobalOverrides stands where a ref stands for what belongs to all packs: the
 // override file _global.yaml. It is never the ref of a pack.
 const GlobalOverrides Ref = "_global"
+
+// isRefText reports whether a text has the characters that refs are made of, and
+// only those.
+func isRefText(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return text != ""
+}
 
 // IsSystem reports whether the ref is one of the packs that come with
 // StackStorm.
