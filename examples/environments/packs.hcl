@@ -20,8 +20,15 @@ variable "extra_packs" {
   description = "Further packs: short name to constraint."
 }
 
+variable "new_content" {
+  type        = string
+  default     = "enabled"
+  description = "What becomes of sensors and rules that are new in a pack."
+}
+
 stackstorm {
-  root = "/opt/stackstorm"
+  root        = "/opt/stackstorm"
+  new_content = var.new_content
 
   registration "command" {}
 }

@@ -32,6 +32,10 @@ var shownArguments = map[string][]string{
 	"index":        {"url", "optional"},
 	"limits":       {"files", "bytes"},
 	"python":       {"build_user", "only_binary", "timeout"},
+	"actions":      {"default", "enable", "disable"},
+	"aliases":      {"default", "enable", "disable"},
+	"rules":        {"default", "enable", "disable"},
+	"sensors":      {"default", "enable", "disable"},
 	"network":      {"http_proxy", "https_proxy", "no_proxy", "ca_file"},
 	"pack": {
 		"source", "subdir", "version", "branch", "tag", "commit", "revision", "base_path", "config_file",
@@ -44,7 +48,7 @@ var shownArguments = map[string][]string{
 var hiddenArguments = map[string][]string{"pack": {"config"}, "variable": {"command"}}
 
 // innerBlocks are the blocks inside others that hold no secrets.
-var innerBlocks = []string{"limits", "python"}
+var innerBlocks = []string{"limits", "python", "overrides", "actions", "aliases", "rules", "sensors"}
 
 // isShown tells whether the literals of an argument may be shown: of one that is
 // known to be harmless, or of one that is spelt wrong by no more than a letter.

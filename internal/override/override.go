@@ -89,13 +89,14 @@ func (f File) Render(ref pack.Ref) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render the overrides of %s: %w", ref, err)
 	}
-	whose := fmt.Sprintf("pack %q", string(ref))
-	if ref == pack.GlobalOverrides {
-		whose = "all packs"
-	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# Managed by packsync: these are the overrides of %s in packs.hcl, and what\n", whose)
-	out.WriteString("# new_content holds back. Edits made here are drift; change packs.hcl instead.\n")
+	if ref == pack.GlobalOverrides {
+		out.WriteString("# Managed by packsync: these are the overrides of all packs in packs.hcl.\n")
+		out.WriteString("# Edits made here are drift; change packs.hcl instead.\n")
+	} else {
+		fmt.Fprintf(&out, "# Managed by packsync: these are the overrides of pack %q in packs.hcl, and what\n", string(ref))
+		out.WriteString("# new_content holds back. Edits made here are drift; change packs.hcl instead.\n")
+	}
 	out.Write(body)
 	return out.Bytes(), nil
 }

@@ -110,7 +110,7 @@ func (c *Change) override(want Overriding, recorded string, seen OverrideFile, p
 	default:
 		c.becomes(Configure, "overrides of "+c.whose()+keys(want.Diff))
 	}
-	c.Do.Overrides = true
+	c.Do.Overrides, c.Do.OverrideDiff = true, want.Diff
 	return want.File, want.File.Digest
 }
 
@@ -127,7 +127,7 @@ func (c *Change) dropOverrides(want Overriding, seen OverrideFile, drift bool) O
 		return seen
 	}
 	c.becomes(Configure, "overrides are not declared any more, and their file goes"+keys(want.Diff))
-	c.Do.TakeOverrides = true
+	c.Do.TakeOverrides, c.Do.OverrideDiff = true, want.Diff
 	return OverrideFile{}
 }
 

@@ -134,6 +134,7 @@ type Work struct {
 	// Overrides writes the override file, TakeOverrides takes it away.
 	Overrides     bool     `json:"overrides,omitempty"`
 	TakeOverrides bool     `json:"take_overrides,omitempty"`
+	OverrideDiff  []string `json:"override_diff,omitempty"` // what changes in it, for people
 	Unregister    bool     `json:"unregister,omitempty"`
 	Register      []string `json:"register,omitempty"` // registration types
 }

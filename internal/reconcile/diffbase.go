@@ -342,12 +342,13 @@ func declaredChanges(was, is config.Pack) []string {
 		{"on_drift", string(was.OnDrift), string(is.OnDrift)},
 		{"replace", fmt.Sprint(was.Replace), fmt.Sprint(is.Replace)},
 		{"depends_on", fmt.Sprint(was.DependsOn), fmt.Sprint(is.DependsOn)},
+		{"new_content", string(was.NewContent), string(is.NewContent)},
 	} {
 		if part.before != part.after {
 			out = append(out, fmt.Sprintf("%s: %s → %s", part.name, noneIfEmpty(part.before), noneIfEmpty(part.after)))
 		}
 	}
-	return out
+	return append(out, overrideChanges(was.Overrides, is.Overrides)...)
 }
 
 func noneIfEmpty(text string) string {

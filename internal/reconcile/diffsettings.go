@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/override"
 )
 
 // settings names what differs outside of packs, by block and argument, without
@@ -35,18 +36,31 @@ func (b *baseSide) settings(after *config.Config) []string {
 			out = append(out, block.name)
 		}
 	}
+	for _, change := range overrideChanges(before.Host.Overrides, after.Host.Overrides) {
+		out = append(out, "stackstorm: "+change)
+	}
 	return out
 }
 
+// hostWithoutRegistration leaves out what is compared in another way.
 func hostWithoutRegistration(h config.Host) config.Host {
-	h.Registration = config.Registration{}
+	h.Registration, h.Overrides = config.Registration{}, nil
 	return h
+}
+
+// overrideChanges says what differs between two overrides blocks.
+func overrideChanges(was, is *config.Overrides) (out []string) {
+	for _, change := range override.Diff(declaredOverrides(was), declaredOverrides(is)) {
+		out = append(out, "overrides: "+change)
+	}
+	return out
 }
 
 // arguments are how packs.hcl calls the fields of a Host.
 var arguments = map[string]string{
 	"Root": "root", "PacksDir": "packs_dir", "ConfigsDir": "configs_dir", "VirtualenvsDir": "virtualenvs_dir", "OverridesDir": "overrides_dir",
 	"Group": "group", "ConfigUser": "config_user", "ConfigGroup": "config_group", "OnDrift": "on_drift", "Mode": "mode", "Keep": "keep", "Python": "python",
+	"NewContent": "new_content", "Version": "version", "Purge": "purge",
 }
 
 func differing(block string, before, after config.Host) (out []string) {

@@ -145,7 +145,7 @@ func NewApplyBody(p *plan.Plan, r *apply.Report, changed bool) ApplyBody {
 // diffOf describes a change as two short texts without secrets.
 func diffOf(c plan.Change) DiffJSON {
 	side := func(s *plan.Side) string {
-		if s == nil {
+		if s == nil || c.Ref == pack.GlobalOverrides {
 			return ""
 		}
 		return fmt.Sprintf("version: %s\nsource: %s\ncommit: %s\ntree: %s\npath: %s\n", s.Version, s.Source, s.Commit, s.Tree, s.Path)
@@ -153,6 +153,9 @@ func diffOf(c plan.Change) DiffJSON {
 	before, after := side(c.Before), side(c.After)
 	for _, key := range c.Do.ConfigKeys {
 		after += "config: " + key + "\n"
+	}
+	for _, change := range c.Do.OverrideDiff {
+		after += "overrides: " + change + "\n"
 	}
 	return DiffJSON{Before: before, After: after, BeforeHeader: string(c.Ref) + " (before)", AfterHeader: fmt.Sprintf("%s (%s)", c.Ref, c.Action)}
 }
