@@ -43,8 +43,12 @@ func (p *Planned) overridesSeen(ref pack.Ref) (overrideFile, error) {
 		return overrideFile{}, fmt.Errorf("read the overrides of %s: %w", ref, err)
 	}
 	says, err := override.Parse(data, ref)
-	if err != nil {
-		return overrideFile{OverrideFile: plan.OverrideFile{Digest: p.key.HMAC(data), Unusable: path + ": " + err.Error()}}, nil
+	var unusable *override.UnusableError
+	switch {
+	case errors.As(err, &unusable):
+		return overrideFile{OverrideFile: plan.OverrideFile{Digest: p.key.HMAC(data), Unusable: path + ": " + unusable.Error()}}, nil
+	case err != nil:
+		return overrideFile{}, fmt.Errorf("read the overrides of %s: %w", ref, err)
 	}
 	return p.overrideFile(says, data)
 }
