@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 //	await REGEXP FILE                wait until the file matches
 //	fail STATUS                      the git server answers everything with this status; 0 heals it
 //	requests N                       want exactly N requests to the git server since the last
+//	agree DIR CODE packsync ARG…     run packsync twice from the same DIR: text, JSON, digest and code agree
 func TestScript(t *testing.T) {
 	testenv.Need(t, "git")
 	testscript.Run(t, testscript.Params{
@@ -66,7 +67,7 @@ func TestScript(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit, "branch": branch, "tag": tag, "fork": fork, "exit": exit, "remember": remember, "untouched": untouched,
-			"stackstorm": stackstorm, "calls": calls, "disabled": disabled, "asked": asked, "behind": behind, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi,
+			"stackstorm": stackstorm, "calls": calls, "disabled": disabled, "asked": asked, "behind": behind, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi, "agree": agree,
 		},
 	})
 }
