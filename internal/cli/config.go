@@ -57,7 +57,7 @@ func (a *app) config(ctx context.Context, ref pack.Ref, yaml bool) (outcome, err
 	}
 	t, err := a.openTerminal()
 	if err != nil {
-		return outcome{}, err
+		return outcome{}, errors.Join(err, t.close())
 	}
 	// It is closed again below, where the error counts; here after a panic.
 	defer func() { _ = t.close() }()

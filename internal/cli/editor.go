@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/packsync/packsync/internal/credential"
 	"github.com/packsync/packsync/internal/safefs"
@@ -39,6 +41,8 @@ func (a *app) edit(ctx context.Context, t *terminal, text []byte, suffix string,
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", editor+` "$1"`, "sh", path)
 	cmd.Dir, cmd.Env = a.globals.dir, credential.ChildEnviron(env, secretEnv)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, plainWriter(a.streams.Out), plainWriter(a.streams.Err)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it has a terminal to clean up
+	cmd.WaitDelay = 2 * time.Second
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -19,7 +20,7 @@ type terminal struct {
 	in      *os.File
 	out     io.Writer
 	editor  *term.Terminal
-	before  *term.State // of the terminal; nil while it is as it was
+	before  *term.State // of the terminal, as it was found
 	bracket bool        // pastes are marked
 }
 
@@ -32,7 +33,7 @@ const longestLine = 4096 // of term.Terminal
 func (a *app) openTerminal() (*terminal, error) {
 	in, ok := a.streams.In.(*os.File)
 	if !ok {
-		return nil, errors.New("open the terminal: stdin is no file")
+		return &terminal{}, errors.New("open the terminal: stdin is no file")
 	}
 	t := &terminal{in: in, out: a.streams.Out, bracket: environ(a.streams.Environ, "TERM") != "dumb"}
 	t.editor = term.NewTerminal(struct {
@@ -42,9 +43,15 @@ func (a *app) openTerminal() (*terminal, error) {
 	return t, t.open()
 }
 
-func (t *terminal) open() (err error) {
-	if t.before, err = term.MakeRaw(int(t.in.Fd())); err != nil {
+// open takes the terminal over, again after close: whatever ran meanwhile, the
+// first time counts for how it is left.
+func (t *terminal) open() error {
+	before, err := term.MakeRaw(int(t.in.Fd()))
+	if err != nil {
 		return fmt.Errorf("open the terminal: %w", err)
+	}
+	if t.before == nil {
+		t.before = before
 	}
 	if t.bracket {
 		_, err = io.WriteString(t.out, "\x1b[?2004h")
@@ -61,9 +68,7 @@ func (t *terminal) close() error {
 	if t.bracket {
 		_, err = io.WriteString(t.out, "\x1b[?2004l")
 	}
-	err = errors.Join(err, term.Restore(int(t.in.Fd()), t.before))
-	t.before = nil
-	return err
+	return errors.Join(err, term.Restore(int(t.in.Fd()), t.before))
 }
 
 // Write prints on the terminal.
@@ -90,7 +95,10 @@ func (t *terminal) read(ctx context.Context, prompt string, hidden bool, edit st
 	}
 	typed := make(chan answer, 1)
 	t.width()
-	t.editor.History = recall(visibleBreaks.Replace(edit))
+	t.editor.History = recall("")
+	if line := visibleBreaks.Replace(edit); !strings.ContainsFunc(line, unicode.IsControl) {
+		t.editor.History = recall(line) // what else there is would be no text but do something
+	}
 	go func() {
 		var a answer
 		if hidden {

@@ -336,7 +336,7 @@ func describe(s *config.Setting, secret bool) string {
 	switch {
 	case s.Kind == config.Expression && reference.MatchString(s.Text):
 		return s.Text
-	case s.Kind == config.Expression && (secret || sensitive):
+	case s.Kind == config.Expression && (secret || sensitive || !s.Known): // it may hold one
 		return "(set, by an expression)"
 	case s.Kind == config.Expression:
 		return cut(strings.Join(strings.Fields(s.Text), " "))

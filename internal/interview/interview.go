@@ -234,7 +234,7 @@ func isExpression(s *config.Setting) bool { return s != nil && s.Kind == config.
 // typeWords name the types of JSON Schema for people: one, and several.
 var typeWords = map[string][2]string{
 	"string": {"text", "texts"}, "integer": {"whole number", "whole numbers"}, "number": {"number", "numbers"},
-	"boolean": {"true or false", "flags"}, "object": {"object", "objects"}, "array": {"list", "lists"}, "": {"any value", "any values"},
+	"boolean": {"true or false", "flags"}, "object": {"object", "objects"}, "array": {"list", "lists"}, "": {"any value, as in YAML", "any values, as in YAML"},
 }
 
 func facts(a packconfig.Attribute) string {

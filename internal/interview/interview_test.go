@@ -244,6 +244,20 @@ func TestChanges(t *testing.T) {
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
 	}
+	// An expression shows unless it may hold a secret.
+	for text, s := range map[string]*config.Setting{
+		"upper(\"x\")":            {Kind: config.Expression, Text: "upper(\"x\")", Known: true, Value: "X"},
+		"(set, by an expression)": {Kind: config.Expression, Text: "\"${var.x}:hunter2\""},
+		"var.x":                   {Kind: config.Expression, Text: "var.x"},
+	} {
+		sensitive := &config.Setting{Kind: config.Expression, Text: "sensitive(\"hunter2\")", Known: true, Value: pack.NewSecret("hunter2")}
+		before := &config.Setting{Kind: config.Object, Members: []config.Member{{Name: "url", Setting: sensitive}}}
+		after := &config.Setting{Kind: config.Object, Members: []config.Member{{Name: "url", Setting: s}}}
+		c := Changes(schema, before, after)
+		if len(c) != 1 || strings.Contains(c[0].Before, "hunter2") || c[0].After != text && c[0].Before+c[0].After != "" {
+			t.Errorf("%s: %v", text, c)
+		}
+	}
 	if len(Changes(schema, before, before.Clone())) != 0 {
 		t.Error("there is a difference to itself")
 	}

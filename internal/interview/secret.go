@@ -1,6 +1,7 @@
 package interview
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -170,7 +171,7 @@ func (t *talk) take(way string, s slot, a packconfig.Attribute, about Question) 
 
 // backIsNoError lets :back lead to the list of ways.
 func backIsNoError(err error) error {
-	if err == errBack { //nolint:errorlint // it is made here and never wrapped
+	if errors.Is(err, errBack) {
 		return nil
 	}
 	return err

@@ -40,7 +40,8 @@ type ConfigEdit struct {
 
 	opts        Options
 	disk        safefs.Disk
-	pack        config.Pack
+	pack        config.Pack  // as it is to be
+	loaded      config.Pack  // as it was
 	owner       safefs.Owner // of a new file
 	from, draft []byte       // the file as it was, and as it is to be
 	missing     bool         // there was no file
@@ -65,7 +66,7 @@ func EditConfig(ctx context.Context, opts Options, cb Callbacks, ref pack.Ref, y
 	if err != nil {
 		return nil, err
 	}
-	e := &ConfigEdit{Declaration: decl, Ref: ref, YAML: yaml, opts: opts, disk: w.disk(), pack: p}
+	e := &ConfigEdit{Declaration: decl, Ref: ref, YAML: yaml, opts: opts, disk: w.disk(), pack: p, loaded: p}
 	if yaml {
 		err = e.openFile(w)
 	} else {
@@ -198,14 +199,14 @@ func (w *world) schemaFiles(ctx context.Context, ref pack.Ref, pin resolve.Pin) 
 }
 
 // Settings returns the config as it is to be, to be changed as a clone.
-func (e *ConfigEdit) Settings() (*config.Setting, error) { return e.read(e.draft) }
+func (e *ConfigEdit) Settings() (*config.Setting, error) { return e.read(e.draft, e.pack) }
 
 // Before returns the config as it was.
-func (e *ConfigEdit) Before() (*config.Setting, error) { return e.read(e.from) }
+func (e *ConfigEdit) Before() (*config.Setting, error) { return e.read(e.from, e.loaded) }
 
-func (e *ConfigEdit) read(data []byte) (*config.Setting, error) {
+func (e *ConfigEdit) read(data []byte, p config.Pack) (*config.Setting, error) {
 	if !e.YAML {
-		s, err := config.ReadSettings(data, e.pack)
+		s, err := config.ReadSettings(data, p)
 		if group, ok := errors.AsType[*config.GroupError](err); ok {
 			return nil, fmt.Errorf("%s is declared by pack %q, which makes several packs with for_each: change the config there in an editor", e.Ref, group.Label)
 		}

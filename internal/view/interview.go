@@ -21,7 +21,7 @@ func Question(w io.Writer, q interview.Question, style Style) error {
 	}
 	p.printf("\n%s", style.Label(Quote(q.Path)))
 	if q.Facts != "" {
-		p.printf("  (%s)", q.Facts)
+		p.printf("  (%s)", Quote(q.Facts))
 	}
 	if q.Of > 1 {
 		p.printf("  %d of %d", q.Step, q.Of)
