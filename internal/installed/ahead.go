@@ -41,8 +41,8 @@ func LookAhead(ctx context.Context, path string, workers int) *Ahead {
 	return a
 }
 
-// current returns a if it is of the index at path and still counts, else nil.
-func (a *Ahead) current(path string) *Ahead {
+// Current returns a if it is of the index at path and still counts, else nil.
+func (a *Ahead) Current(path string) *Ahead {
 	if a == nil || a.path != path || time.Since(a.began) > fresh {
 		return nil
 	}

@@ -23,7 +23,7 @@ func Inspect(ctx context.Context, r Request) (*Observed, error) {
 	ctx, span := trace.Begin(ctx, trace.Inspect)
 	defer span.End()
 	o := &Observed{Packs: map[pack.Addr]Pack{}, Configs: map[pack.Ref]Config{}, at: map[string]pack.Addr{}}
-	ahead := r.Ahead.current(r.Index)
+	ahead := r.Ahead.Current(r.Index)
 	if ahead == nil {
 		ahead = LookAhead(ctx, r.Index, r.Parallel)
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/gittest"
 )
 
@@ -74,5 +76,34 @@ func TestNoOpPlanIsCheapAndGrowsLinearly(t *testing.T) {
 	}
 	if laterAllocs > 1.3*allocs || laterBytes > 1.5*bytes {
 		t.Errorf("a pack costs %.0f allocations and %.0f bytes among few, %.0f and %.0f among many: something grows faster than the number of packs", allocs, bytes, laterAllocs, laterBytes)
+	}
+}
+
+// TestALookAtAnotherRootDoesNotCount: the guess at the root is only a guess.
+func TestALookAtAnotherRootDoesNotCount(t *testing.T) {
+	other, h := fleet(t, 2), fleet(t, 3)
+	other.noOp() // its index is written, and holds
+	text, err := os.ReadFile(h.path("packs.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write("packs.hcl", fmt.Sprintf("/*\nroot = %q\n*/\n%s", other.path("root"), text))
+	if guess := config.ProbableRoot(h.path("packs.hcl")); guess != other.path("root") {
+		t.Fatalf("the guess is %s", guess)
+	}
+	planned, err := Plan(context.Background(), h.options(nil), Callbacks{})
+	if err != nil || !planned.Plan.Empty() {
+		t.Fatalf("%+v, %v", planned, err)
+	}
+	for _, seen := range planned.Observed.Packs {
+		if !strings.HasPrefix(seen.Dir, h.path("root")+"/") {
+			t.Errorf("saw %s", seen.Dir)
+		}
+	}
+	if err := os.WriteFile(h.path("root/packs/pack_0001/lib/f1.py"), []byte("edited\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if planned, err = Plan(context.Background(), h.options(nil), Callbacks{}); planned == nil || len(planned.Plan.Drift) != 1 {
+		t.Errorf("an edit goes unnoticed: %v", err)
 	}
 }

@@ -84,7 +84,9 @@ func (w *world) client() (st2.Client, error) {
 	}
 }
 
-func (w *world) indexPath() string { return filepath.Join(w.work, "index") }
+func (w *world) indexPath() string { return indexIn(w.work) }
+
+func indexIn(work string) string { return filepath.Join(work, "index") }
 
 // lookup is the index as resolve asks for it: read when the first short name has
 // to be looked up, and not before.

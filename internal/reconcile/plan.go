@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 
 	"github.com/packsync/packsync/internal/apply"
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/installed"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/plan"
@@ -20,6 +22,9 @@ import (
 // returned together with a *BlockedError or *StaleError where Apply would fail
 // with one.
 func Plan(ctx context.Context, opts Options, cb Callbacks) (*Planned, error) {
+	looking, stop := context.WithCancel(ctx)
+	defer stop()
+	early := lookEarly(looking, opts)
 	decl, err := Load(ctx, opts)
 	if err != nil {
 		return nil, err
@@ -29,6 +34,7 @@ func Plan(ctx context.Context, opts Options, cb Callbacks) (*Planned, error) {
 		return nil, err
 	}
 	defer w.close()
+	w.ahead = early
 	planned, err := w.plan(ctx, decl)
 	if err != nil {
 		return planned, err
@@ -39,6 +45,17 @@ func Plan(ctx context.Context, opts Options, cb Callbacks) (*Planned, error) {
 	return planned, w.judge(planned)
 }
 
+// lookEarly begins to look at the disk before HCL is parsed, where the declaration
+// lets guess at what root; nil where not. Only a plan may: an apply looks when it
+// has the lock, and what an interrupted one left is finished.
+func lookEarly(ctx context.Context, opts Options) *installed.Ahead {
+	root := config.ProbableRoot(opts.Config.File)
+	if root == "" {
+		return nil
+	}
+	return installed.LookAhead(ctx, indexIn(filepath.Join(root, workName)), 0)
+}
+
 // plan is the common part of Plan and Apply.
 func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err := checkRoot(w.cfg); err != nil {
@@ -46,7 +63,10 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	}
 	looking, stop := context.WithCancel(ctx)
 	defer stop() // where the plan ends early, the looking does too
-	ahead := installed.LookAhead(looking, w.indexPath(), 0)
+	ahead := w.ahead.Current(w.indexPath())
+	if ahead == nil {
+		ahead = installed.LookAhead(looking, w.indexPath(), 0)
+	}
 	record, err := w.store.Read()
 	if err != nil {
 		return nil, err

@@ -257,10 +257,13 @@ type world struct {
 	builders map[config.Python]*virtualenv.Builder
 	cached   source.Opener // git sources without the network
 	store    *state.Store
+	ahead    *installed.Ahead // begun before the declaration was read; nil for none
 	work     string
 }
 
-func workDir(cfg *config.Config) string { return filepath.Join(cfg.Host.Root, ".packsync") }
+const workName = ".packsync"
+
+func workDir(cfg *config.Config) string { return filepath.Join(cfg.Host.Root, workName) }
 
 // checkRoot refuses a root that is not there: packsync never makes one.
 func checkRoot(cfg *config.Config) error {
