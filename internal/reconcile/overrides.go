@@ -79,7 +79,7 @@ func (p *Planned) overrideFile(says override.File, data []byte) (overrideFile, e
 // diffOverrides says what changes from the file on disk to the wanted one.
 func diffOverrides(seen, wanted overrideFile) []string {
 	if seen.Unusable != "" {
-		return []string{"StackStorm cannot use the file that is there"}
+		return []string{"StackStorm cannot use what is there (" + seen.Unusable + ")"}
 	}
 	return override.Diff(seen.says, wanted.says)
 }
