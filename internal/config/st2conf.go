@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"regexp"
@@ -45,6 +46,7 @@ func (b block) readST2Conf() st2Conf {
 		return st2Conf{}
 	}
 	options := parseST2Conf(src)
+	origins := overrideST2Conf(options, b.l.req.Environ)
 	c := st2Conf{read: true, root: options["system.base_path"], group: options["content.pack_group"]}
 	for part := range strings.SplitSeq(options["content.packs_base_paths"], ":") {
 		// As StackStorm does, without empty parts and repeated ones (reference.md 5.1).
@@ -60,25 +62,47 @@ func (b block) readST2Conf() st2Conf {
 	if len(c.indexes) == 0 {
 		c.indexes = []string{exchangeIndex}
 	}
-	b.checkST2Conf(c, path, at)
+	b.checkST2Conf(c, func(option string) string {
+		if name := origins[option]; name != "" {
+			return name
+		}
+		return fmt.Sprintf("[%s of %s", strings.Replace(option, ".", "] ", 1), path)
+	}, at)
 	return c
 }
 
-// checkST2Conf refuses what packsync would read otherwise than StackStorm.
-func (b block) checkST2Conf(c st2Conf, path string, at diag.Range) {
-	for name, values := range map[string][]string{"[system] base_path": {c.root}, "[content] packs_base_paths": c.basePaths} {
+// overrideST2Conf lets the environment replace options, as StackStorm does since
+// 3.9 (reference.md 5): ST2_CONTENT__INDEX_URL for index_url in [content]. It
+// returns which variables did.
+func overrideST2Conf(options map[string]string, environ []string) map[string]string {
+	origins := map[string]string{}
+	for _, option := range []string{"system.base_path", "content.pack_group", "content.packs_base_paths", "content.index_url"} {
+		name := "ST2_" + strings.ToUpper(strings.Replace(option, ".", "__", 1))
+		for _, entry := range environ {
+			if value, ok := strings.CutPrefix(entry, name+"="); ok {
+				options[option], origins[option] = value, name
+			}
+		}
+	}
+	return origins
+}
+
+// checkST2Conf refuses what packsync would read otherwise than StackStorm. origin
+// says where an option was set.
+func (b block) checkST2Conf(c st2Conf, origin func(option string) string, at diag.Range) {
+	for option, values := range map[string][]string{"system.base_path": {c.root}, "content.packs_base_paths": c.basePaths} {
 		for _, value := range values {
 			switch {
 			case strings.Contains(value, "$"):
-				b.l.error(at, "Unsupported value in st2.conf", "%s of %s refers to another option with $, which packsync does not follow. Write the value out there, or set it in this declaration.", name, path)
+				b.l.error(at, "Unsupported value in st2.conf", "%s refers to another option with $, which packsync does not follow. Write the value out there, or set it in this declaration.", origin(option))
 			case value != "" && !filepath.IsAbs(value):
-				b.l.error(at, "Unsupported value in st2.conf", "%s of %s is no absolute path.", name, path)
+				b.l.error(at, "Unsupported value in st2.conf", "%s is no absolute path.", origin(option))
 			}
 		}
 	}
 	for _, index := range c.indexes {
 		if problem := indexURLProblem(index); problem != "" {
-			b.l.error(at, "Unsupported value in st2.conf", "A URL in [content] index_url of %s %s. Declare the indexes in this declaration instead.", path, problem)
+			b.l.error(at, "Unsupported value in st2.conf", "A URL in %s %s. Declare the indexes in this declaration instead.", origin("content.index_url"), problem)
 		}
 	}
 }

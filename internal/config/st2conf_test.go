@@ -40,6 +40,41 @@ func TestST2ConfThatIsNotThere(t *testing.T) {
 	}
 }
 
+// The environment replaces options of the file, as it does for StackStorm.
+func TestTheEnvironmentOverridesST2Conf(t *testing.T) {
+	const file = "[system]\nbase_path = /file\n[content]\npack_group = file\npacks_base_paths = /file/a\nindex_url = https://file.example/i.json\n"
+	req := Request{ReadFile: func(string) ([]byte, error) { return []byte(file), nil }}
+	const src = "stackstorm { conf = \"/etc/st2/st2.conf\" }\n"
+	describe := func(environ ...string) string {
+		req.Environ = environ
+		cfg, _, diags := loadText(src, req, nil)
+		if cfg == nil {
+			return diags.Error()
+		}
+		var paths []string
+		for _, b := range cfg.BasePaths[1:] {
+			paths = append(paths, b.Path)
+		}
+		return strings.Join([]string{cfg.Host.Root, cfg.Host.Group, strings.Join(paths, ":"), cfg.Indexes[0].URL}, " ")
+	}
+	for _, c := range []struct {
+		environ []string
+		want    string
+	}{
+		{nil, "/file file /file/a https://file.example/i.json"},
+		{[]string{"ST2_SYSTEM__BASE_PATH=/env", "ST2_CONTENT__PACK_GROUP=env", "ST2_CONTENT__PACKS_BASE_PATHS=/env/a:/env/b", "ST2_CONTENT__INDEX_URL=https://env.example/i.json"},
+			"/env env /env/a:/env/b https://env.example/i.json"},
+		{[]string{"ST2_CONTENT_PACK_GROUP=no", "st2_content__pack_group=no", "ST2_AUTH__TOKEN_TTL=5"}, "/file file /file/a https://file.example/i.json"},
+	} {
+		if got := describe(c.environ...); got != c.want {
+			t.Errorf("with %q: %s, want %s", c.environ, got, c.want)
+		}
+	}
+	if got := describe("ST2_CONTENT__PACKS_BASE_PATHS=relative"); !strings.Contains(got, "ST2_CONTENT__PACKS_BASE_PATHS is no absolute path") {
+		t.Errorf("a mistake there: %s", got)
+	}
+}
+
 // Whatever the file holds, only absolute paths and proper addresses come out, and
 // nothing of it is shown.
 func FuzzST2Conf(f *testing.F) {
