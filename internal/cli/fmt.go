@@ -31,7 +31,7 @@ func newFmt(a *app) *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit 1 if a file is not formatted")
-	cmd.Flags().BoolVar(&diff, "diff", false, "write nothing; show what would change")
+	cmd.Flags().BoolVar(&diff, "diff", false, "write nothing; show what would change, what may be secret as (hidden)")
 	return cmd
 }
 
@@ -61,7 +61,7 @@ func (a *app) format(args []string, check, diff bool) (outcome, error) {
 		}
 		body.Changed = append(body.Changed, path)
 		if diff {
-			diffs.WriteString(udiff.Unified(path, path+" (formatted)", string(src), string(formatted)))
+			diffs.WriteString(udiff.Unified(path, path+" (formatted)", string(diag.Hide(path, src)), string(diag.Hide(path, formatted))))
 		}
 		if check || diff {
 			continue

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
@@ -267,6 +268,7 @@ func (b block) decodeConfig() *PackConfig {
 		b.l.error(attr.Expr.Range(), "Wrong type", "config must be an object: config = { name = value }, not %s.", article(typ.FriendlyName()))
 		return nil
 	}
+	b.checkKeys(attr.Expr)
 	plain, unknown, err := plainValue(bare)
 	if err != nil {
 		b.l.error(attr.Expr.Range(), "Unsupported value", "The config cannot be written: %s.", err)
@@ -293,6 +295,17 @@ func keysOf(object cty.Value) (keys []string) {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// checkKeys refuses secrets as keys: a plan tells by their names what changes.
+func (b block) checkKeys(expr hclsyntax.Expression) {
+	// VisitAll only returns what the callback does.
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		if key, ok := n.(*hclsyntax.ObjectConsKeyExpr); ok && len(key.Variables()) > 0 && isSensitive(finder{b.l, b.scope}.value(key)) {
+			b.l.error(key.Range(), "Secret not allowed here", "Keys of a config are shown in plans and logs, so they must not come from a sensitive value.")
+		}
+		return nil
+	})
 }
 
 func (b block) decodeConfigFile() *PackConfig {

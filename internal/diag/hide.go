@@ -102,6 +102,30 @@ func prepare(name string, file *hcl.File) *source {
 	return s
 }
 
+// Hide returns a declaration in which every literal that may be a secret reads
+// (hidden), and no comment says anything: for whoever prints more of it than a
+// snippet. It is for files that parse; of others nothing is returned.
+func Hide(name string, src []byte) []byte {
+	s := prepare(name, &hcl.File{Bytes: src})
+	if s.broken {
+		return nil
+	}
+	var out bytes.Buffer
+	at := 0
+	for _, m := range s.masks {
+		out.Write(src[at:max(m.start, at)])
+		at = max(m.end, at)
+		if m.comment {
+			out.WriteString("# …")
+		} else {
+			out.WriteString(hidden)
+		}
+		out.Write(bytes.Repeat([]byte("\n"), bytes.Count(src[m.start:m.end], []byte("\n")))) // lines keep their numbers
+	}
+	out.Write(src[at:])
+	return out.Bytes()
+}
+
 // firstBad returns where the first token stands after which quotes may be out of
 // step, or -1.
 func firstBad(tokens hclsyntax.Tokens) int {

@@ -253,3 +253,14 @@ func TestAWriteErrorIsReturned(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestHide(t *testing.T) {
+	src := "# hunter2\npack \"a\" {\n  version = \"~> 1.0\" # hunter2\n  config = { a = \"hunter2 ${var.x}\", b = <<-EOT\n    hunter2\n  EOT\n  }\n}\n"
+	want := "# …\npack \"a\" {\n  version = \"~> 1.0\" # …\n  config = { a = \"(hidden)\", b = <<-EOT\n(hidden)\n  EOT\n  }\n}\n"
+	if diff := cmp.Diff(want, string(Hide("packs.hcl", []byte(src)))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := Hide("packs.hcl", []byte("config = \"hunter2\n")); got != nil {
+		t.Errorf("a file that does not parse gives %q", got)
+	}
+}

@@ -37,6 +37,8 @@ var (
 	invalidAttribute = regexp.MustCompile(`(?s)(Failed validating attribute "[^"\n]*" in config for pack "[^"\n]*" \([^)\n]*\)): .*`)
 	invalidConfig    = regexp.MustCompile(`(?s)(Failed to register config "[^"\n]*" for pack "[^"\n]*"): (.*)`)
 	yamlPlace        = regexp.MustCompile(`line \d+, column \d+`)
+	// What jsonschema says of a value begins with the value, whatever is around it.
+	schemaVerdict = regexp.MustCompile(` (is|was|are|does|do|has|have|should) (not |non-)?(of type|one of|valid under|match|unique|too |less than|greater than|a multiple of|expected|allowed|be valid|a dependency|equal)`)
 )
 
 const valueHidden = "the value does not fit the schema (the value itself is hidden)"
@@ -52,8 +54,15 @@ func hideValues(text string) string {
 		// Any other report of a JSON schema ends with the instance it judged;
 		// what it is about decides whether that may be a config.
 		before, _, isSchema := strings.Cut(text, "\n\nFailed validating ")
-		if isSchema && !strings.HasPrefix(text, "Failed to register ") {
+		if strings.HasPrefix(text, "Failed to register ") {
+			return before
+		}
+		if isSchema {
 			return valueHidden
+		}
+		// About a request, which holds no config; but there the same words come first.
+		if verdicts := schemaVerdict.FindAllStringIndex(text, -1); verdicts != nil {
+			return "a value (hidden)" + text[verdicts[len(verdicts)-1][0]:]
 		}
 		return before
 	case strings.HasPrefix(m[2], `Values specified as "secret: True"`):

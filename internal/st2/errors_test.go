@@ -60,6 +60,8 @@ func TestLastWordsNeverShowAValue(t *testing.T) {
 		"Failed to register config \"/c/p.yaml\" for pack \"p\": '%s' is not of type 'object'\n\nFailed validating 'type' in schema:\n    {}\n\nOn instance['values']:\n    '%s'",
 		"Failed to register config \"/c/p.yaml\" for pack \"p\": found undefined alias '%s'\n  in \"/c/p.yaml\", line 2, column 6\n%s",
 		"'%s' is not of type 'string'\n\nFailed validating 'type' in schema:\n    {}\n\nOn instance:\n    '%s'",
+		"'%s' is not of type 'string', 'null'%.0s", "'%s' is not one of ['all']%.0s", "'%s' does not match '^a'%.0s", "['%s', '%s'] has non-unique elements", "'%s' is too short%.0s",
+		"'%s' is not valid under any of the given schemas%.0s", "'%s%s' should not be valid under {'type': 'string'}",
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		value := "s3cret" + rapid.String().Draw(t, "value")
@@ -83,6 +85,7 @@ func TestHideValuesKeepsTheReason(t *testing.T) {
 		{"Pack \"x\" not found on disk: Directory \"/p/x\" doesn't exist", "Pack \"x\" not found on disk: Directory \"/p/x\" doesn't exist"},
 		{"Failed to register pack \"p\": Pack version \"1.2\" doesn't follow\n\n'1.2' does not match '^x$'\n\nFailed validating 'pattern' in schema:\n  {}", "Failed to register pack \"p\": Pack version \"1.2\" doesn't follow\n\n'1.2' does not match '^x$'"},
 		{"Failed to register config \"/c\" for pack \"p\": Values specified as \"secret: True\" in config schema are automatically decrypted", "Failed to register config \"/c\" for pack \"p\": Values specified as \"secret: True\" in config schema are automatically decrypted"},
+		{"'nonsense' is not one of ['all', 'runner']", "a value (hidden) is not one of ['all', 'runner']"},
 		{"Failed to register config \"/c\" for pack \"p\": while parsing a flow sequence\n  in \"/c\", line 2, column 6\ndid not find\n  in \"/c\", line 3, column 1", "Failed to register config \"/c\" for pack \"p\": it is not readable YAML (line 3, column 1)"},
 	}
 	for _, c := range cases {

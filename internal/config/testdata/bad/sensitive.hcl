@@ -34,3 +34,13 @@ pack "b" {
     g = hunter2       # ERROR: Unknown reference
   }
 }
+
+# The keys of a config are shown.
+pack "c" {
+  source = "https://git.example.com/c.git"
+  config = {
+    (var.secret)        = 1                     # ERROR: Secret not allowed here
+    "${var.secret} key" = 1                     # ERROR: Secret not allowed here
+    list = [{ (var.secret) = 1 }]               # ERROR: Secret not allowed here
+  }
+}
