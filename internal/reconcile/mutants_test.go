@@ -25,6 +25,7 @@ type edit struct{ file, from, to string }
 const (
 	crashes  = "./internal/reconcile"
 	syscalls = "./cmd/packsync"
+	canaries = "./cmd/packsync"
 )
 
 var mutants = []mutant{
@@ -133,6 +134,41 @@ var mutants = []mutant{
 		name:  "what was put away is not synced before the intent goes",
 		edits: []edit{{"internal/apply/run.go", "if err := a.syncFiled(in); err != nil {", "if err := error(nil); err != nil {"}},
 		pkg:   syscalls, test: "TestEverythingIsDurableInTime",
+	},
+	{
+		name:  "a finding about a config quotes the value",
+		edits: []edit{{"internal/packconfig/validate.go", "f.want, typeText(typeName(f.value)))", "f.want, fmt.Sprint(f.value))"}},
+		pkg:   canaries, test: "TestNoCanaryIsSeen",
+	},
+	{
+		name:  "a snippet shows every argument",
+		edits: []edit{{"internal/diag/hide.go", "\tshown := isShown(block, name, w.source.broken)", "\tshown := isShown(block, name, w.source.broken) || true"}},
+		pkg:   canaries, test: "TestNoCanaryIsSeen",
+	},
+	{
+		name:  "a change of a config tells the value",
+		edits: []edit{{"internal/packconfig/packconfig.go", "case before.Str() != after.Str():\n\t\td.changes = append(d.changes, KeyChange{path, Changed})", "case before.Str() != after.Str():\n\t\td.changes = append(d.changes, KeyChange{path + before.Str(), Changed})"}},
+		pkg:   canaries, test: "TestNoCanaryIsSeen",
+	},
+	{
+		name:  "what StackStorm says is passed on as it is",
+		edits: []edit{{"internal/st2/errors.go", "func hideValues(text string) string {\n", "func hideValues(text string) string {\n\tif text != \"\" {\n\t\treturn text\n\t}\n"}},
+		pkg:   canaries, test: "TestNoCanaryIsSeen",
+	},
+	{
+		name:  "children inherit what the declaration takes secrets from",
+		edits: []edit{{"internal/credential/run.go", "return strings.HasPrefix(name, \"PACKSYNC_\") || slices.Contains(hidden, name)", "return name == \"\" && slices.Contains(hidden, name)"}},
+		pkg:   canaries, test: "TestNoCanaryIsSeen",
+	},
+	{
+		name:  "the record has plain digests of configs",
+		edits: []edit{{"internal/state/key.go", "h := hmac.New(sha256.New, k.secret[:])", "_ = hmac.Equal\n\th := sha256.New()"}},
+		pkg:   canaries, test: "TestNoCanaryIsSeen",
+	},
+	{
+		name:  "a broken YAML file is quoted",
+		edits: []edit{{"internal/pyyaml/unmarshal.go", "strings.HasPrefix(problem, \"unknown anchor\")", "strings.HasPrefix(problem, \"?\")"}},
+		pkg:   canaries, test: "TestNoCanaryIsSeen",
 	},
 }
 
