@@ -28,6 +28,7 @@ func SafeChoices(w io.Writer, locked *reconcile.Locked, style Style) error {
 			p.stopped(c.Stopped[i], style)
 		}
 	}
+	p.printf("\n")
 	p.wrapped(style, "", lookedAt(locked))
 	return p.err
 }
@@ -67,7 +68,7 @@ func (p *printer) stopped(s reconcile.Stopped, style Style) {
 
 // lookedAt says how far a review went that nobody is hit.
 func lookedAt(locked *reconcile.Locked) string {
-	text := "\nLooked for who is hit in " + plural(len(locked.Lock.Packs), "locked pack", "locked packs")
+	text := "Looked for who is hit in " + plural(len(locked.Lock.Packs), "locked pack", "locked packs")
 	if locked.Others > 0 {
 		text += " and " + plural(locked.Others, "other pack", "other packs") + " installed here"
 	}
