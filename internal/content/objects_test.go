@@ -25,7 +25,7 @@ func TestObjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "[rule acme.r alias acme.say policy acme.slow action acme.hello action acme.other.name trigger type acme.seen trigger type acme.tick sensor acme.Poll]"
+	want := "[rule acme.r alias acme.say policy acme.slow action acme.hello action acme.other.name sensor acme.Poll trigger type acme.seen trigger type acme.tick]"
 	if got := fmt.Sprint(inv.Objects("acme")); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}

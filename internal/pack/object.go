@@ -23,10 +23,11 @@ const (
 )
 
 // ObjectKinds lists the kinds in the order in which objects are deleted, so that
-// nothing is left for a moment that refers to what is gone (server-behaviour.md,
+// nothing is left for a moment that refers to what is gone, and no sensor runs
+// whose trigger types are (server-behaviour.md,
 // Purge 14).
 func ObjectKinds() []string {
-	return []string{KindRule, KindAlias, KindPolicy, KindAction, KindTrigger, KindSensor}
+	return []string{KindRule, KindAlias, KindPolicy, KindAction, KindSensor, KindTrigger}
 }
 
 // String is KIND PACK.NAME.

@@ -58,6 +58,7 @@ func Compute(in Input) *Plan {
 	p.Unmanaged = append(p.Unmanaged, unmanaged(in, wanted)...)
 	p.Findings = append(p.Findings, shadowed(in, wanted)...)
 	p.Findings = append(p.Findings, reportedOnly(in, p)...)
+	p.Findings = append(p.Findings, datastoreStays(p)...)
 	p.sortForReading()
 	p.seal()
 	return p
@@ -109,8 +110,11 @@ func decide(in Input, want Want, p *Plan) Change {
 	if f, found := unusable(overrides, string(c.Ref), c.Do.registersContent()); found {
 		c.Findings = append(c.Findings, f)
 	}
+	if !leftAlone {
+		c.purge(in, want, recorded)
+	}
 	if c.Action == NoOp {
-		c.Before, c.After = nil, nil
+		c.Before, c.After, c.Stale = nil, nil, nil
 	} else {
 		c.reviewed(in)
 	}
@@ -339,44 +343,16 @@ func (c *Change) configure(want Want, recorded Recorded, seen Seen, p *Plan) {
 	if c.Do.Config {
 		c.Do.ConfigKeys = want.ConfigKeys
 	}
+	if recorded.Side.Path != "" && recorded.PurgeConfig != want.PurgeConfig {
+		c.becomes(Configure, purgeConfigWord(want.PurgeConfig))
+	}
 }
 
-// leave handles a recorded pack that is no longer declared.
-func leave(in Input, ref pack.Ref) Change {
-	recorded := in.Recorded[ref]
-	seen, there := in.Observed[pack.Addr{BasePath: recorded.Side.BasePath, Ref: ref}]
-	before := recorded.Side
-	c := Change{Ref: ref, BasePath: before.BasePath, Before: &before, Reasons: []string{}, Findings: []pack.Finding{}}
-	if !there || seen.Path != before.Path {
-		c.Action = Forget
-		c.Reasons = append(c.Reasons, "no longer declared, and already gone from disk")
-		if in.Registration && recorded.Registered != "" {
-			c.note("PS-STILL-REGISTERED", pack.Warning, "StackStorm may still have %s registered: st2 run packs.unload packs=%s", ref, ref)
-		}
-		c.leaveOverrides(in.Beside[ref].Overrides)
-		return c
+func purgeConfigWord(goes bool) string {
+	if goes {
+		return "its config file goes when the pack is removed (purge_config), which is recorded"
 	}
-	c.Action = Remove
-	c.reviewed(in)
-	c.Do.TakeAway, c.Do.Unregister = before.Path, in.Registration
-	if before.Venv != "" {
-		c.Do.TakeVenv = seen.Venv
-	}
-	c.Reasons = append(c.Reasons, "no longer declared")
-	if slices.Contains(recorded.Pending, "unload") {
-		c.Reasons = append(c.Reasons, "StackStorm could not unload it last time")
-	}
-	switch {
-	case seen.Link:
-		c.block("PS-LINK", "%s was replaced by a symbolic link. Remove the link, then run apply again.", seen.Path)
-	case seen.Content != before.Content:
-		c.note("PS-EDITED", pack.Warning, "%s was edited (%s): it goes to pen/, where nothing is lost", seen.Path, few(seen.Edits))
-	}
-	c.leaveOverrides(seen.Overrides)
-	if seen.Config != "" {
-		c.note("PS-CONFIG-STAYS", pack.Note, "its config file stays on disk; a later install would pick it up again")
-	}
-	return c
+	return "its config file stays when the pack is removed, which is recorded"
 }
 
 func (p *Plan) count(in Input) {

@@ -26,6 +26,20 @@ type Input struct {
 
 	Reported *Reported // what StackStorm itself says; nil: it was not asked
 
+	Told map[pack.Ref]Told // of the packs that may have left something in StackStorm
+	// NoPurge says why StackStorm keeps what versions leave; "" if it can be told.
+	NoPurge string
+	// TriggerUsers lists, by trigger type, the rules of other packs on it as they will
+	// be; only where KnowsUsers.
+	TriggerUsers map[string][]string
+	KnowsUsers   bool
+	// Owners tells which wanted pack has an alias or policy: StackStorm knows those by
+	// their name alone, which stands for the ref in the key.
+	Owners map[pack.Object]pack.Ref
+	// Uses lists, by pack, those whose trigger types its rules use: they have to be
+	// registered before it.
+	Uses map[pack.Ref][]pack.Ref
+
 	Reviewed map[pack.Ref][]pack.Finding // what changes in the content of packs, and whom that hits
 	FailOn   pack.Grade                  // the least harmful grade that blocks; "" for none
 
@@ -69,14 +83,19 @@ type Want struct {
 
 	ConfigMatches bool     // the config file on disk says what is declared
 	ConfigKeys    []string // key paths in which they differ
+
+	Purge       Purge
+	Protect     []string // refs of objects that are never purged; one may end in *
+	PurgeConfig bool     // the config file goes with the pack
 }
 
 // Recorded is what packsync last applied for one pack.
 type Recorded struct {
-	Side       Side // Config is the digest of the owned config, "" if none is owned; OverrideFile that of the owned override file; ForeignConfig and Overrides are what StackStorm was told
-	DependsOn  []pack.Ref
-	Registered string   // digest of what StackStorm was told
-	Pending    []string // what it still has to be told
+	Side        Side // Config is the digest of the owned config, "" if none is owned; OverrideFile that of the owned override file; ForeignConfig and Overrides are what StackStorm was told
+	DependsOn   []pack.Ref
+	Registered  string   // digest of what StackStorm was told
+	Pending     []string // what it still has to be told
+	PurgeConfig bool     // the config file goes with the pack
 }
 
 // Seen is one pack directory on disk, and the config file of that pack.

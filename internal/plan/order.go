@@ -3,14 +3,15 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/packsync/packsync/internal/pack"
 )
 
 // order puts changes into the order of execution: a pack after what it depends
-// on, else by ref; removals last, and among them a pack before what it depended
-// on.
+// on and after those whose trigger types its rules use, else by ref; removals
+// last, and among them a pack before what it depended on.
 func order(in Input, changes []Change) []Change {
 	depends := map[pack.Ref][]pack.Ref{}
 	for ref, recorded := range in.Recorded {
@@ -19,6 +20,7 @@ func order(in Input, changes []Change) []Change {
 	for _, want := range in.Packs {
 		depends[want.Ref] = want.DependsOn
 	}
+	addUses(depends, in.Uses)
 	rank := ranks(depends)
 	slices.SortStableFunc(changes, func(a, b Change) int {
 		aGoes, bGoes := goes(a), goes(b)
@@ -32,6 +34,30 @@ func order(in Input, changes []Change) []Change {
 		return cmp.Or(byRank, cmp.Compare(a.Ref, b.Ref))
 	})
 	return changes
+}
+
+// addUses adds the order in which StackStorm can register: a rule is refused while
+// its trigger type is not there. What was declared comes first where both form a
+// circle.
+func addUses(depends, uses map[pack.Ref][]pack.Ref) {
+	var reaches func(from, to pack.Ref, seen map[pack.Ref]bool) bool
+	reaches = func(from, to pack.Ref, seen map[pack.Ref]bool) bool {
+		if from == to {
+			return true
+		}
+		if seen[from] {
+			return false
+		}
+		seen[from] = true
+		return slices.ContainsFunc(depends[from], func(on pack.Ref) bool { return reaches(on, to, seen) })
+	}
+	for _, ref := range slices.Sorted(maps.Keys(uses)) {
+		for _, on := range uses[ref] {
+			if !reaches(on, ref, map[pack.Ref]bool{}) {
+				depends[ref] = append(slices.Clone(depends[ref]), on)
+			}
+		}
+	}
 }
 
 func goes(c Change) int {

@@ -87,6 +87,14 @@ type Change struct {
 	After    *Side          `json:"after"`   // nil: not there afterwards
 	Findings []pack.Finding `json:"findings"`
 	Do       Work           `json:"do"`
+	// Stale is what StackStorm has of older versions and the one after the change
+	// lacks, in the order in which it goes.
+	Stale []Stale `json:"stale,omitempty"`
+}
+
+// Purges returns the stale objects about which StackStorm is told to do something.
+func (c Change) Purges() []Stale {
+	return slices.DeleteFunc(slices.Clone(c.Stale), func(s Stale) bool { return !s.Acts() })
 }
 
 // Side is a pack before or after a change.
@@ -136,7 +144,9 @@ type Work struct {
 	TakeOverrides bool     `json:"take_overrides,omitempty"`
 	OverrideDiff  []string `json:"override_diff,omitempty"` // what changes in it, for people
 	Unregister    bool     `json:"unregister,omitempty"`
-	Register      []string `json:"register,omitempty"` // registration types
+	Register      []string `json:"register,omitempty"`    // registration types
+	Unload        bool     `json:"unload,omitempty"`      // have StackStorm forget the pack before it is registered
+	TakeConfig    bool     `json:"take_config,omitempty"` // take the config file away, of a removed pack
 }
 
 // Drift is one managed pack whose disk differs from the record, or from what

@@ -143,6 +143,7 @@ func parseLine(in *Input, fields []string) error {
 			Side:  side, Ref: refOf(f[1]), DependsOn: list("after"), Replace: has("replace"),
 			OnDrift: OnDrift(options["on_drift"]), ConfigMatches: has("matches"),
 			Overrides: Overriding{File: overrideFile(options["overrides"], false), Declared: has("overrides") && !has("undeclared"), AsIs: has("as-is")},
+			Purge:     Purge(options["purge"]), Protect: words(options["protect"]), PurgeConfig: has("purge_config"),
 		})
 		o := &in.Packs[len(in.Packs)-1].Overrides
 		for _, name := range list("holds") {
@@ -168,6 +169,7 @@ func parseLine(in *Input, fields []string) error {
 		for _, p := range list("pending") {
 			r.Pending = append(r.Pending, string(p))
 		}
+		r.PurgeConfig = has("purge_config")
 		in.Recorded[refOf(f[1])] = r
 	case "disk":
 		f := take(3)
@@ -183,6 +185,8 @@ func parseLine(in *Input, fields []string) error {
 			seen.OddMode, seen.Modes = []string{options["odd"]}, ""
 		}
 		in.Observed[pack.Addr{BasePath: side.BasePath, Ref: refOf(f[1])}] = seen
+	case "told", "owner", "uses", "users", "nobody":
+		parseTold(in, fields)
 	case "beside":
 		f := take(2)
 		seen := Seen{Config: options["config"], Overrides: overrideFile(options["overrides"], has("unusable"))}
@@ -292,6 +296,7 @@ func render(p *Plan) string {
 			fmt.Fprintf(&b, " %q", reason)
 		}
 		b.WriteString("\n")
+		renderStale(&b, c.Stale)
 		renderFindings(&b, c.Findings)
 	}
 	renderFindings(&b, p.Findings)
@@ -331,6 +336,8 @@ func workWords(w Work) (words []string) {
 	add(w.Unregister, "unregister")
 	add(w.TakeAway != "", "take away "+w.TakeAway)
 	add(w.TakeVenv != "", "take away "+w.TakeVenv)
+	add(w.TakeConfig, "take config away")
+	add(w.Unload, "unload")
 	add(len(w.Register) > 0, "register "+strings.Join(w.Register, ","))
 	return words
 }
@@ -345,7 +352,7 @@ func after(in Input, p *Plan) Input {
 	for addr, s := range in.Observed {
 		out.Observed[addr] = s
 	}
-	out.Packs = slices.Clone(in.Packs)
+	out.Packs, out.Told = slices.Clone(in.Packs), toldAfter(in, p)
 	for _, c := range p.Changes {
 		if c.Ref == pack.GlobalOverrides {
 			switch {
@@ -403,6 +410,7 @@ func after(in Input, p *Plan) Input {
 		if len(c.Do.Register) > 0 {
 			r.Registered, r.Pending = RegistrationDigest(c.After.Tree, c.After.Config), nil
 		}
+		r.PurgeConfig, r.Pending = out.Packs[i].PurgeConfig, slices.DeleteFunc(slices.Clone(r.Pending), func(p string) bool { return p == purging })
 		out.Recorded[c.Ref] = r
 	}
 	return out

@@ -10,7 +10,7 @@ func (c *Change) register(in Input, want Want, recorded Recorded, seen Seen, p *
 	if !in.Registration {
 		return
 	}
-	types := slices.DeleteFunc(slices.Clone(recorded.Pending), func(t string) bool { return t == "unload" })
+	types := slices.DeleteFunc(slices.Clone(recorded.Pending), func(t string) bool { return t == "unload" || t == purging })
 	due := RegistrationDigest(want.Side.Tree, want.Side.Config)
 	filesSame := (c.Do.Place || c.Do.Venv) && c.Action == Repair && seen.Content == want.Side.Content
 	switch {

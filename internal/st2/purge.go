@@ -19,21 +19,23 @@ type object struct {
 	Trigger json.RawMessage `json:"trigger"` // of a rule
 }
 
-// triggerType returns the trigger type that a rule uses: of the object that
-// StackStorm gives, or the text that it gives when the trigger is gone
-// (server-behaviour.md, Purge 5).
-func (o object) triggerType() string {
-	var trigger struct {
-		Type string `json:"type"`
-	}
-	if json.Unmarshal(o.Trigger, &trigger) == nil {
-		return trigger.Type
+// trigger is what a rule waits for. StackStorm gives an object, or only a text
+// when the trigger is gone (server-behaviour.md, Purge 5).
+type trigger struct {
+	Type       string         `json:"type"`
+	Parameters map[string]any `json:"parameters"`
+}
+
+func (o object) trigger() trigger {
+	var t trigger
+	if json.Unmarshal(o.Trigger, &t) == nil {
+		return t
 	}
 	var text string
 	if json.Unmarshal(o.Trigger, &text) == nil {
-		return text
+		return trigger{Type: text}
 	}
-	return ""
+	return trigger{}
 }
 
 // listOf names where StackStorm's API has each kind of object.
@@ -118,7 +120,7 @@ func (a *api) triggerUsers(ctx context.Context, op string) (map[string][]string,
 	}
 	users := map[string][]string{}
 	for _, rule := range rules {
-		users[rule.triggerType()] = append(users[rule.triggerType()], rule.Ref)
+		users[rule.trigger().Type] = append(users[rule.trigger().Type], rule.Ref)
 	}
 	for _, refs := range users {
 		slices.Sort(refs)
@@ -135,8 +137,8 @@ func (a *api) RulesOn(ctx context.Context, ref pack.Ref) ([]Rule, error) {
 	}
 	var on []Rule
 	for _, rule := range rules {
-		if rule.Pack != string(ref) && strings.HasPrefix(rule.triggerType(), string(ref)+".") {
-			on = append(on, Rule{Ref: rule.Ref, Pack: pack.Ref(rule.Pack)})
+		if rule.Pack != string(ref) && strings.HasPrefix(rule.trigger().Type, string(ref)+".") {
+			on = append(on, Rule{Ref: rule.Ref, Pack: pack.Ref(rule.Pack), Parameters: len(rule.trigger().Parameters) > 0})
 		}
 	}
 	slices.SortFunc(on, func(a, b Rule) int { return strings.Compare(a.Ref, b.Ref) })
@@ -169,6 +171,9 @@ func (a *api) delete(ctx context.Context, op, collection string, o object) error
 		if ans.status == http.StatusNotFound && strings.HasPrefix(ans.fault, "Resource with a reference or id") {
 			return false, nil
 		}
+		if err == nil && ans.status != http.StatusNoContent {
+			err = &Error{Op: op, Status: ans.status, Text: "the answer is not one to a deletion: " + firstWords(ans.body), Hint: urlHint}
+		}
 		return mayPass, err
 	})
 }
@@ -176,9 +181,18 @@ func (a *api) delete(ctx context.Context, op, collection string, o object) error
 func (a *api) disableSensor(ctx context.Context, op string, o object) error {
 	return retry(ctx, a.Clock, func() (bool, error) {
 		ans, mayPass, err := a.send(ctx, call{op, http.MethodPut, "/sensortypes/" + o.ID, map[string]bool{"enabled": false}})
-		if ans.status == http.StatusNotFound {
+		if ans.status == http.StatusNotFound && strings.HasPrefix(ans.fault, "Resource with a reference or id") {
 			return false, nil
 		}
-		return mayPass, err
+		if err != nil {
+			return mayPass, err
+		}
+		var now struct {
+			Enabled *bool `json:"enabled"`
+		}
+		if err := json.Unmarshal(ans.body, &now); err != nil || now.Enabled == nil || *now.Enabled {
+			return false, &Error{Op: op, Status: ans.status, Text: "the answer does not say that the sensor is off: " + firstWords(ans.body), Hint: urlHint, Err: err}
+		}
+		return false, nil
 	})
 }

@@ -81,6 +81,9 @@ type InUse struct {
 type Rule struct {
 	Ref  string
 	Pack pack.Ref
+	// Parameters tells that its trigger has some: after an unload of the trigger's
+	// pack the rule is dead until its own pack is registered.
+	Parameters bool
 }
 
 // Error is a refusal or failure of StackStorm, with what it said. Text never

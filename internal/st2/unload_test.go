@@ -116,13 +116,13 @@ func TestUnregisterWithoutEngine(t *testing.T) {
 	if diff := cmp.Diff(others, contentOf(r.server, "user")); diff != "" {
 		t.Errorf("another pack was touched:\n%s", diff)
 	}
-	for i, words := range []string{"trigger type acme.tick stays registered, because rules of other packs use it: user.on_tick",
-		"sensor acme.AcmeSensor is disabled", "st2 run packs.unload packs=acme"} {
+	for i, words := range []string{"sensor acme.AcmeSensor is disabled",
+		"trigger type acme.tick stays registered, because rules of other packs use it: user.on_tick", "st2 run packs.unload packs=acme"} {
 		if len(out.Left) != 3 || !strings.Contains(out.Left[i], words) {
 			t.Errorf("left %q, want …%s…", out.Left, words)
 		}
 	}
-	assertOrder(t, r.paths(), "DELETE /v1/executions", "DELETE /v1/rules", "DELETE /v1/actionalias", "DELETE /v1/policies", "DELETE /v1/actions", "DELETE /v1/triggertypes", "PUT /v1/sensortypes")
+	assertOrder(t, r.paths(), "DELETE /v1/executions", "DELETE /v1/rules", "DELETE /v1/actionalias", "DELETE /v1/policies", "DELETE /v1/actions", "PUT /v1/sensortypes", "DELETE /v1/triggertypes")
 
 	// The engine comes back: what was cancelled is not carried out.
 	r.server.SetEngine(true)

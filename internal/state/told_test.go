@@ -38,7 +38,7 @@ func TestToldIsReadAsItWasWritten(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, wrote) {
 		t.Fatalf("read %+v, %v\nwrote %+v", got, err, wrote)
 	}
-	want := []pack.Object{object(pack.KindRule, "jira.old"), object(pack.KindAction, "jira.new"), object(pack.KindTrigger, "jira.seen"), object(pack.KindSensor, "jira.Poll")}
+	want := []pack.Object{object(pack.KindRule, "jira.old"), object(pack.KindAction, "jira.new"), object(pack.KindSensor, "jira.Poll"), object(pack.KindTrigger, "jira.seen")}
 	if !reflect.DeepEqual(got.All(), want) {
 		t.Errorf("all: %v", got.All())
 	}

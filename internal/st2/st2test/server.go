@@ -103,6 +103,22 @@ func (s *Server) Refs(collection string) []string {
 	return refs
 }
 
+// RefOf returns the ref of the object that has or had an id, "" if there was none.
+func (s *Server) RefOf(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.store.names[id]
+}
+
+// Enabled tells whether a sensor is on, and whether it is registered at all.
+func (s *Server) Enabled(sensor string) (on, there bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.store.find("sensortypes", sensor)
+	on, _ = d["enabled"].(bool)
+	return on, d != nil
+}
+
 // Version returns the version of a registered pack, "" if it is not registered.
 func (s *Server) Version(ref string) string {
 	s.mu.Lock()

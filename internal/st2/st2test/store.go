@@ -20,8 +20,9 @@ func (d doc) text(key string) string {
 // ids, as far as the API shows them.
 type store struct {
 	nextID     int
-	rows       map[string][]doc // by collection of the API
-	executions []*execution     // oldest first
+	rows       map[string][]doc  // by collection of the API
+	executions []*execution      // oldest first
+	names      map[string]string // refs by id, also of what is gone
 }
 
 // id makes an identifier of MongoDB's form.
@@ -58,6 +59,10 @@ func (st *store) put(collection, ref string, d doc) {
 	}
 	d["id"] = st.id()
 	st.rows[collection] = append(st.rows[collection], d)
+	if st.names == nil {
+		st.names = map[string]string{}
+	}
+	st.names[d.text("id")] = ref
 }
 
 // putNamed is put for aliases and policies, whose name alone is their identity:
