@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 //	disabled WANT…                   want exactly these objects of the test double to be disabled
 //	asked N                          want exactly N reading requests since the last calls
 //	behind lose COLLECTION REF       let StackStorm forget something by itself; more in behind
+//	faulty [METHOD PATH GOOD]        let StackStorm fail such requests after some good ones; heal it
+//	has PACK COLLECTION [NAME…]      want exactly these objects of a pack in StackStorm
+//	byhand PACK TYPE                 have somebody else register what lies on disk
 //	pypi NAME=VERSION…               serve these wheels; sets $PIP_INDEX_URL
 //	await REGEXP FILE                wait until the file matches
 //	fail STATUS                      the git server answers everything with this status; 0 heals it
@@ -68,6 +71,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit, "branch": branch, "tag": tag, "fork": fork, "exit": exit, "remember": remember, "untouched": untouched,
 			"stackstorm": stackstorm, "calls": calls, "disabled": disabled, "asked": asked, "behind": behind, "fail": fail, "await": awaitText, "requests": requests, "pypi": pypi, "agree": agree,
+			"faulty": faulty, "has": has, "byhand": byhand,
 		},
 	})
 }

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -89,7 +91,7 @@ func calls(ts *testscript.TestScript, neg bool, args []string) {
 		if c.Method == "GET" {
 			continue
 		}
-		got = append(got, describe(c))
+		got = append(got, describe(d.server, c))
 	}
 	d.server.Forget()
 	if !slices.Equal(got, args) {
@@ -153,20 +155,76 @@ func asked(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func describe(c st2test.Call) string {
+func describe(server *st2test.Server, c st2test.Call) string {
 	var body struct {
 		Packs, Types []string
 		Action       string
 		Parameters   struct{ Packs []string }
 	}
-	if err := json.Unmarshal([]byte(c.Body), &body); err != nil {
-		return c.Method + " " + c.Path
+	if c.Body != "" {
+		if err := json.Unmarshal([]byte(c.Body), &body); err != nil {
+			return c.Method + " " + c.Path
+		}
 	}
+	collection, id := path.Split(strings.TrimPrefix(c.Path, "/v1/"))
 	switch {
+	case c.Method == "DELETE" && server.RefOf(id) != "":
+		return "delete " + collection + server.RefOf(id)
+	case c.Method == "PUT" && c.Body == `{"enabled":false}`:
+		return "disable " + collection + server.RefOf(id)
 	case c.Method == "POST" && c.Path == "/v1/packs/register":
 		return fmt.Sprintf("register %s %s", strings.Join(body.Packs, ","), strings.Join(body.Types, ","))
 	case c.Method == "POST" && c.Path == "/v1/executions" && body.Action == "packs.unload":
 		return "unload " + strings.Join(body.Parameters.Packs, ",")
 	}
 	return c.Method + " " + c.Path
+}
+
+// faulty answers the requests that match with an error, all but the first few, or
+// none any more.
+func faulty(ts *testscript.TestScript, neg bool, args []string) {
+	server := worldOf(ts).double.server
+	if len(args) == 0 && !neg {
+		server.Heal()
+		return
+	}
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: faulty [METHOD PATH GOOD]")
+	}
+	good, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	server.Inject(st2test.Fault{Method: args[0], Path: args[1], Skip: good, Status: http.StatusInternalServerError, Body: `{"faultstring": "Internal Server Error"}`})
+}
+
+// has wants exactly these refs of a pack in a collection of StackStorm's API.
+func has(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: has PACK COLLECTION [NAME…]")
+	}
+	var got []string
+	for _, ref := range worldOf(ts).double.server.Refs(args[1]) {
+		if name, ours := strings.CutPrefix(ref, args[0]+"."); ours {
+			got = append(got, name)
+		}
+	}
+	if !slices.Equal(got, args[2:]) {
+		ts.Fatalf("StackStorm has the %s %q of %s, want %q", args[1], got, args[0], args[2:])
+	}
+}
+
+// byhand has somebody else register what lies on disk.
+func byhand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: byhand PACK TYPE")
+	}
+	server := worldOf(ts).double.server
+	body := fmt.Sprintf(`{"packs": [%q], "types": [%q]}`, args[0], args[1])
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodPost, "/v1/packs/register", strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	server.ServeHTTP(answer, request)
+	if answer.Code != http.StatusOK {
+		ts.Fatalf("register %s by hand: %d %s", args[0], answer.Code, answer.Body)
+	}
+	server.Forget()
 }

@@ -71,6 +71,13 @@ type Content struct {
 	HeldBack map[pack.Ref]map[string][]string
 	// Due lists, by pack, the types that a registration must count.
 	Due map[pack.Ref][]string
+	// Objects lists, by pack, what its registration makes StackStorm have.
+	Objects map[pack.Ref][]pack.Object
+	// Told is what StackStorm was told of packs about which nothing is written down
+	// yet, and it is known all the same.
+	Told map[pack.Ref]*state.Told
+	// PurgeConfig holds the packs whose config file goes with them.
+	PurgeConfig map[pack.Ref]bool
 	// DependsOn is recorded with each pack, so that removals find their order.
 	DependsOn map[pack.Ref][]pack.Ref
 	// Parallel is how many packs are staged at once; 0 means 4.
@@ -88,6 +95,8 @@ const (
 	PhaseSwap       Phase = "swap"
 	PhaseRemove     Phase = "remove"
 	PhaseRegister   Phase = "register"
+	PhaseUnload     Phase = "unload"
+	PhasePurge      Phase = "purge"
 	PhaseRecover    Phase = "recover"
 )
 
@@ -125,7 +134,10 @@ type PackResult struct {
 	// those that it still has to be told.
 	Registered []string
 	Pending    []string
-	Err        error // why the pack failed, or why its registration is pending
+	// Deleted and Disabled are what StackStorm lost of older versions.
+	Deleted  []pack.Object
+	Disabled []pack.Object
+	Err      error // why the pack failed, or why its registration is pending
 }
 
 // Failed reports whether some pack failed or some registration is pending.

@@ -40,21 +40,26 @@ type intent struct {
 type opKind string
 
 const (
-	opPlace    opKind = "place"      // swap a staged tree in
-	opConfig   opKind = "config"     // swap a staged config file in
-	opVenv     opKind = "virtualenv" // swap a built virtualenv in
-	opTakeAway opKind = "take-away"  // move a tree out
-	opTakeVenv opKind = "take-venv"  // move a virtualenv out
+	opPlace    opKind = "place"       // swap a staged tree in
+	opConfig   opKind = "config"      // swap a staged config file in
+	opVenv     opKind = "virtualenv"  // swap a built virtualenv in
+	opTakeAway opKind = "take-away"   // move a tree out
+	opTakeVenv opKind = "take-venv"   // move a virtualenv out
+	opTakeConf opKind = "take-config" // move a config file out
 
 	opOverrides     opKind = "overrides"      // swap a staged override file in
 	opTakeOverrides opKind = "take-overrides" // move an override file out
 )
 
 // takes reports whether the op only takes something away.
-func (k opKind) takes() bool { return k == opTakeAway || k == opTakeVenv || k == opTakeOverrides }
+func (k opKind) takes() bool {
+	return k == opTakeAway || k == opTakeVenv || k == opTakeConf || k == opTakeOverrides
+}
 
 // aFile reports whether the op is about a single file.
-func (k opKind) aFile() bool { return k == opConfig || k == opOverrides || k == opTakeOverrides }
+func (k opKind) aFile() bool {
+	return k == opConfig || k == opTakeConf || k == opOverrides || k == opTakeOverrides
+}
 
 // op is one swap. Everything it needs is decided before the intent is written, so
 // that recovery does exactly the same.

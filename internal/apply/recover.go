@@ -65,12 +65,12 @@ func (a *Applier) rollForward(ctx context.Context, path string, recovery *Recove
 		if err != nil {
 			return err
 		}
-		if _, err := a.commit(in, base, d); err != nil {
+		if base, err = a.commit(in, base, d); err != nil {
 			return err
 		}
 		recovery.tell(in, d)
 	}
-	err = a.finish(ctx, in, report)
+	err = errors.Join(a.forgetTold(in, base), a.finish(ctx, in, report))
 	recovery.Notes = append(recovery.Notes, report.Notes...)
 	return err
 }

@@ -2,8 +2,12 @@ package apply
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"slices"
 
+	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/st2"
@@ -54,7 +58,11 @@ func (a *Applier) round(ctx context.Context, list []Registration, results []Pack
 	var refused []int
 	for i, r := range list {
 		results[i] = PackResult{Ref: r.Ref, Action: plan.Register}
-		outcome, err := a.tellStackStorm(ctx, st2.Request{Ref: r.Ref, Dir: r.Dir, Types: r.Types, Due: r.Due})
+		edited, err := a.addTold(r)
+		var outcome st2.Outcome
+		if err == nil {
+			outcome, err = a.tellStackStorm(ctx, st2.Request{Ref: r.Ref, Dir: r.Dir, Types: r.Types, Due: r.Due})
+		}
 		if err != nil {
 			results[i].Err, results[i].Pending = interrupted(ctx, err), r.Types
 			refused = append(refused, i)
@@ -70,10 +78,45 @@ func (a *Applier) round(ctx context.Context, list []Registration, results []Pack
 		report.note(outcome.Left)
 		if entry, managed := record.Packs[r.Ref]; r.Managed && managed {
 			entry.Registered = r.Told
+			entry.Registered.Stale = entry.Registered.Stale || edited
 			record.Packs[r.Ref] = entry
 		}
 	}
 	return again
+}
+
+// addTold writes down, before StackStorm is told, what a managed pack has on disk
+// and its recorded version lacks: when the edit is gone, that has to go too.
+func (a *Applier) addTold(r Registration) (edited bool, err error) {
+	if !r.Managed || slices.Equal(r.Types, []string{"configs"}) {
+		return false, nil
+	}
+	told, err := a.Store.ReadTold(r.Ref)
+	var damaged *state.DamagedToldError
+	if told == nil || err != nil { // then the next plan takes what the recorded version contains
+		if errors.As(err, &damaged) {
+			err = nil
+		}
+		return false, err
+	}
+	inv, err := content.Read(os.DirFS(r.Dir))
+	if err != nil {
+		return false, fmt.Errorf("read what %s contains: %w", r.Ref, err)
+	}
+	known := map[pack.Object]bool{}
+	for _, o := range told.All() {
+		known[o] = true
+	}
+	for _, o := range inv.Objects(r.Ref) {
+		if !known[o] {
+			told.Stale = append(told.Stale, state.StaleObject{Object: o})
+			edited = true
+		}
+	}
+	if !edited {
+		return false, nil
+	}
+	return true, a.Store.WriteTold(told)
 }
 
 // tellStackStorm makes one registration. Configs go before sensors, which begin to

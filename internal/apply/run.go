@@ -13,7 +13,6 @@ import (
 
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
-	"github.com/packsync/packsync/internal/st2"
 	"github.com/packsync/packsync/internal/state"
 	"github.com/packsync/packsync/internal/trace"
 )
@@ -36,6 +35,9 @@ func (e *UnfinishedError) Unwrap() error { return e.Err }
 func (a *Applier) Run(ctx context.Context, s *Staged) (*Report, error) {
 	ctx, span := trace.Begin(ctx, trace.Swap)
 	defer span.End()
+	if err := a.writeBaselines(s); err != nil {
+		return nil, errors.Join(err, a.discard(s))
+	}
 	in := a.intend(s)
 	if len(in.Ops) > 0 {
 		if err := a.writeIntent(in); err != nil {
@@ -73,7 +75,7 @@ func (a *Applier) runDurable(ctx context.Context, s *Staged, in *intent, results
 		result.Changed = result.Err == nil
 	}
 	record, err = a.registerAll(ctx, s, record, results, report)
-	return record, errors.Join(err, a.finish(ctx, in, report))
+	return record, errors.Join(err, a.forgetTold(in, record), a.finish(ctx, in, report))
 }
 
 // intend writes down, as data, what Run does and what is recorded afterwards.
@@ -119,8 +121,13 @@ func (a *Applier) recordOf(c plan.Change, before state.Pack, content Content) st
 		after.Config = &state.Config{Owned: true, HMAC: content.ConfigOnDisk[c.Ref]}
 	}
 	after.Overrides, after.HeldBack = recordOverrides(c.After), content.HeldBack[c.Ref]
+	after.PurgeConfig = content.PurgeConfig[c.Ref]
+	after.Registered.Pending = slices.DeleteFunc(slices.Clone(after.Registered.Pending), func(t string) bool { return t == purging })
 	if len(c.Do.Register) > 0 {
 		after.Registered.Pending = c.Do.Register
+	}
+	if len(c.Purges()) > 0 {
+		after.Registered.Pending = union(after.Registered.Pending, []string{purging})
 	}
 	return after
 }
@@ -275,71 +282,6 @@ func (a *Applier) write(base, record *state.Record, entry state.HistoryEntry) (*
 		return nil, fmt.Errorf("write the record: %w", err)
 	}
 	return record, nil
-}
-
-// registerAll tells StackStorm, one pack at a time, and records what it took.
-func (a *Applier) registerAll(ctx context.Context, s *Staged, base *state.Record, results map[pack.Ref]*PackResult, report *Report) (*state.Record, error) {
-	ctx, span := trace.Begin(ctx, trace.Register)
-	defer span.End()
-	record := next(base, s.plan.Name)
-	for _, c := range s.plan.Changes {
-		result := results[c.Ref]
-		var pending *PendingError
-		if errors.As(result.Err, &pending) {
-			result.Pending = pending.Types
-		}
-		if len(c.Do.Register) == 0 || result.Err != nil {
-			continue
-		}
-		before := record.Packs[c.Ref].Registered.Overrides
-		entry, err := a.register(ctx, c, record.Packs[c.Ref], s.content, result, report)
-		if err != nil {
-			result.Err, result.Pending = err, entry.Registered.Pending
-		}
-		if all := results[pack.GlobalOverrides]; all != nil && all.Err != nil {
-			entry.Registered.Overrides = before // StackStorm read the file that is still there
-		}
-		record.Packs[c.Ref] = entry
-	}
-	return a.write(base, record, state.HistoryEntry{})
-}
-
-func (a *Applier) register(ctx context.Context, c plan.Change, entry state.Pack, content Content, result *PackResult, report *Report) (state.Pack, error) {
-	ctx, span := trace.Pack(ctx, c.Ref)
-	defer span.End()
-	ctx, part := trace.Do(ctx, trace.Telling)
-	defer part.End()
-	outcome, err := a.tellStackStorm(ctx, st2.Request{Ref: c.Ref, Dir: entry.Path, Types: c.Do.Register, Due: due(content.Due[c.Ref], c)})
-	if err != nil {
-		entry.Registered.Pending = c.Do.Register
-		return entry, interrupted(ctx, err)
-	}
-	report.note(outcome.Left)
-	result.Registered = c.Do.Register
-	entry.Registered = state.Registered{
-		Digest: plan.RegistrationDigest(c.After.Tree, c.After.Config), Config: c.After.ForeignConfig, Overrides: c.After.Overrides,
-	}
-	return entry, nil
-}
-
-// interrupted says what became of a call to StackStorm that was cut short.
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	return fmt.Errorf("stopped before StackStorm had answered (%w)", context.Cause(ctx))
-}
-
-// due is what a registration must count: all content of the pack, or only its
-// config.
-func due(types []string, c plan.Change) []string {
-	if slices.Contains(c.Do.Register, "all") {
-		if c.Do.Config || c.After.ForeignConfig != "" {
-			return append(slices.Clone(types), "configs")
-		}
-		return types
-	}
-	return c.Do.Register
 }
 
 // finish ends the transaction: what was displaced is filed away, then the intent

@@ -317,6 +317,11 @@ func (a *Applier) opsFor(c *plan.Change, serial uint64) ([]op, error) {
 			return nil, err
 		}
 	}
+	if c.Do.TakeConfig {
+		if err := add(opTakeConf, a.configPath(c.Ref), old.Config); err != nil {
+			return nil, err
+		}
+	}
 	return ops, nil
 }
 

@@ -47,7 +47,7 @@ func (a *app) watching() (reconcile.Callbacks, func()) {
 			switch e.Phase {
 			case apply.PhaseBuild: // it goes on beside the staging of trees, so it counts with that
 				ended(string(apply.PhaseStage), string(e.Ref)+" (virtualenv)", e.Done, e.Err)
-			case apply.PhaseStage, apply.PhaseRegister, apply.PhaseUnregister:
+			case apply.PhaseStage, apply.PhaseRegister, apply.PhaseUnregister, apply.PhaseUnload, apply.PhasePurge:
 				ended(string(e.Phase), string(e.Ref), e.Done, e.Err)
 			case apply.PhaseRecover:
 				a.note("%s", e.Text)

@@ -136,7 +136,7 @@ func stopped(ctx context.Context, err error) error {
 
 // carryOut stages, writes the lock, and runs.
 func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *Applied) error {
-	contents, err := applied.contents()
+	contents, err := applied.contents(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,15 +166,16 @@ func (w *world) carryOut(ctx context.Context, applier *apply.Applier, applied *A
 }
 
 // contents gathers what the plan needs to be carried out.
-func (p *Planned) contents() (apply.Content, error) {
+func (p *Planned) contents(ctx context.Context) (apply.Content, error) {
 	c := apply.Content{
 		Overrides: map[pack.Ref][]byte{pack.GlobalOverrides: p.allOverrides}, HeldBack: map[pack.Ref]map[string][]string{},
 		Size: map[pack.Ref]apply.Size{}, Config: map[pack.Ref][]byte{}, ConfigOnDisk: map[pack.Ref]string{}, Due: map[pack.Ref][]string{}, DependsOn: map[pack.Ref][]pack.Ref{},
+		Objects: map[pack.Ref][]pack.Object{}, Told: p.derived, PurgeConfig: map[pack.Ref]bool{},
 	}
 	byRef := map[pack.Ref]desired{}
 	for _, d := range p.desired {
 		byRef[d.pack.Ref] = d
-		c.DependsOn[d.pack.Ref] = d.pack.DependsOn
+		c.DependsOn[d.pack.Ref], c.PurgeConfig[d.pack.Ref] = d.pack.DependsOn, d.pack.PurgeConfig
 		c.Size[d.pack.Ref] = d.size
 		if d.config != nil {
 			c.Config[d.pack.Ref] = d.config
@@ -186,9 +187,14 @@ func (p *Planned) contents() (apply.Content, error) {
 	}
 	for _, change := range p.Plan.Changes {
 		d, declared := byRef[change.Ref]
-		if !declared || len(change.Do.Register) == 0 {
+		if !declared || len(change.Do.Register)+len(change.Stale) == 0 {
 			continue
 		}
+		objects, err := p.objectsAfter(ctx, &d, change)
+		if err != nil {
+			return c, err
+		}
+		c.Objects[change.Ref] = objects
 		c.Due[change.Ref] = d.due
 		if d.due == nil && !change.Do.Place {
 			due, err := dueOnDisk(change.After.Path)

@@ -165,12 +165,26 @@ func (x *trial) checkDone(when string) {
 			x.t.Fatalf("%s: %s is not as declared:\n%s", when, name, got)
 		}
 	}
+	x.checkLost(when)
 	if got := x.recorded(); got != x.record {
 		x.t.Fatalf("%s: the record is\n%s\nand after an undisturbed apply\n%s", when, got, x.record)
 	}
 	if x.st2 != nil {
 		if got := x.st2.double().Disabled(); !slices.Equal(got, x.disabled) {
 			x.t.Fatalf("%s: StackStorm has disabled %q, and after an undisturbed apply %q", when, got, x.disabled)
+		}
+	}
+}
+
+// checkLost holds StackStorm to what it has to lose, and what it must not lose.
+func (x *trial) checkLost(when string) {
+	x.t.Helper()
+	for want, names := range map[bool][]string{false: x.lost, true: x.has} {
+		for _, name := range names {
+			collection, ref, _ := strings.Cut(name, " ")
+			if got := slices.Contains(x.st2.double().Refs(collection), ref); got != want {
+				x.t.Fatalf("%s: StackStorm has %s: %v, want %v", when, name, got, want)
+			}
 		}
 	}
 }

@@ -59,24 +59,38 @@ func (p *Planned) installedTree(ctx context.Context, ref pack.Ref, recorded stat
 			return m, err == nil
 		}
 	}
-	if recorded.Commit == "" {
+	t, err := p.cachedTree(ctx, ref, recorded)
+	if err != nil {
 		return tree.Manifest{}, false
+	}
+	m, err := tree.HashOf(t)
+	return m, err == nil
+}
+
+// cachedTree brings the recorded tree of a pack out of the cache, without the
+// network.
+func (p *Planned) cachedTree(ctx context.Context, ref pack.Ref, recorded state.Pack) (tree.Tree, error) {
+	if recorded.Commit == "" {
+		return nil, errors.New("it came from a plain directory, and was not kept")
 	}
 	src, err := pack.ParseSource(recorded.Source)
 	if err != nil {
-		return tree.Manifest{}, false
+		return nil, err
 	}
 	src.Subdir, src.Limits = recorded.Subdir, p.world.limitsOf(ref)
 	remote, err := p.world.cached.Open(src)
 	if err != nil {
-		return tree.Manifest{}, false
+		return nil, err
 	}
 	snapshot, err := remote.Fetch(ctx, recorded.Commit, "")
 	if err != nil {
-		return tree.Manifest{}, false
+		return nil, err
 	}
-	m, err := tree.HashOf(tree.Filter(snapshot.Tree))
-	return m, err == nil && m.Tree() == recorded.Tree
+	t := tree.Filter(snapshot.Tree)
+	if m, err := tree.HashOf(t); err != nil || m.Tree() != recorded.Tree {
+		return nil, errors.Join(err, errors.New("the cache has other content"))
+	}
+	return t, nil
 }
 
 // withHint adds what to do to an error about a source, where that is known.

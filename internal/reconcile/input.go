@@ -110,7 +110,7 @@ func (p *Planned) recorded(ref pack.Ref, r state.Pack) plan.Recorded {
 			Content: r.Content, Version: r.Version, Modes: r.Modes, Ref: r.Ref,
 			ForeignConfig: r.Registered.Config, Overrides: r.Registered.Overrides,
 		},
-		DependsOn: r.DependsOn, Registered: r.Registered.Digest, Pending: r.Registered.Pending,
+		DependsOn: r.DependsOn, Registered: r.Registered.Digest, Pending: r.Registered.Pending, PurgeConfig: r.PurgeConfig,
 	}
 	if r.Config != nil && r.Config.Owned {
 		out.Side.Config = r.Config.HMAC
@@ -183,6 +183,7 @@ func (p *Planned) want(d *desired) (plan.Want, error) {
 		Side: d.side, Ref: d.pack.Ref, DependsOn: d.pack.DependsOn, Replace: d.pack.Replace,
 		OnDrift: plan.OnDrift(cmp.Or(d.pack.OnDrift, p.Config.Host.OnDrift)), Findings: slices.Concat(p.Resolved.Findings[d.pack.Ref], d.findings),
 		Modes: string(cmp.Or(d.pack.Mode, p.Config.Host.Mode, config.ModePacksync)),
+		Purge: p.purgeOf(d.pack), Protect: d.pack.Protect, PurgeConfig: d.pack.PurgeConfig,
 	}
 	if d.pack.Config == nil && d.config == nil {
 		return want, nil

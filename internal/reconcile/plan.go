@@ -74,7 +74,7 @@ func (w *world) plan(ctx context.Context, decl Declaration) (*Planned, error) {
 	if err := checkName(w.opts, w.cfg, record); err != nil {
 		return nil, err
 	}
-	p := &Planned{Declaration: decl, Record: record, Notes: record.Notes, world: w, ahead: ahead, trees: &treeCache{trees: map[ref]treeOf{}}}
+	p := &Planned{Declaration: decl, Record: record, Notes: record.Notes, world: w, ahead: ahead, trees: &treeCache{trees: map[ref]treeOf{}}, derived: map[ref]*state.Told{}}
 	p.inventories = w.inventories(p.note)
 	if p.Unfinished, err = apply.Unfinished(w.work); err != nil {
 		return nil, err

@@ -123,6 +123,7 @@ type Planned struct {
 	key     state.Key
 	desired []desired
 	trees   *treeCache
+	derived map[pack.Ref]*state.Told // what StackStorm was told, where that was not written down
 	ahead   *installed.Ahead
 	// inventories are what packs contain, as far as that was read.
 	inventories *inventories

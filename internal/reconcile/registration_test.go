@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,8 @@ import (
 )
 
 // told is an apply that tells StackStorm of all there is to tell: an install, an
-// update, a config, a move of nothing, and a removal.
+// update that drops an action and a sensor, a config, a move of nothing, and a
+// removal.
 var told = scenario{
 	name: "everything that StackStorm is told of",
 	build: func(h *host) {
@@ -24,14 +26,20 @@ var told = scenario{
 			h.source(ref, "1.0.0")
 			h.write("sources/"+ref+"/config.schema.yaml", "level:\n  type: integer\n")
 		}
+		h.write("sources/update/actions/old.yaml", "name: old\nrunner_type: noop\n")
+		h.write("sources/update/sensors/poll.yaml", "class_name: Poll\nentry_point: poll.py\n")
+		h.write("sources/update/sensors/poll.py", "")
 		h.declare(block("update"), block("config", "config = { level = 1 }"), block("gone"))
 		h.mustApply()
 		h.st2.remember()
 		h.source("fresh", "1.0.0")
 		h.source("update", "2.0.0")
+		must(h.t, os.Remove(h.path("sources/update/actions/old.yaml")))
+		must(h.t, os.RemoveAll(h.path("sources/update/sensors")))
 		h.declare(block("update"), block("config", "config = { level = 2 }"), block("fresh"))
 	},
 	watch: []string{"root/packs/update", "root/packs/config", "root/packs/gone", "root/packs/fresh", "root/configs/config.yaml", "packs.lock.json"},
+	lost:  []string{"actions update.old"},
 }
 
 // checkTold holds StackStorm to what was applied: registered means registered.
@@ -49,6 +57,10 @@ func (x *trial) checkTold(when string) {
 	}
 	if version, level := double.Version("update"), fmt.Sprint(double.Config("config")["level"]); version != "2.0.0" || level != "2" {
 		x.t.Fatalf("%s: StackStorm has version %s of update, and level %s", when, version, level)
+	}
+	x.checkLost(when)
+	if on, there := double.Enabled("update.Poll"); on || !there {
+		x.t.Fatalf("%s: the sensor that went is there: %v, and on: %v", when, there, on)
 	}
 }
 

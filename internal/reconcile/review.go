@@ -20,17 +20,24 @@ import (
 	"github.com/packsync/packsync/internal/tree"
 )
 
-// review fills in what changes in the content of packs, and whom that hits. Where
-// no content changes nothing is read.
+// review fills in what changes in the content of packs, whom that hits, and what
+// StackStorm has to lose. Where no content changes, and all is registered, nothing
+// is read.
 func (p *Planned) review(ctx context.Context, in *plan.Input) error {
 	in.FailOn = p.world.opts.FailOn
 	changes := p.contentChanges()
+	r := reviewing{planned: p, cache: p.inventories, world: review.World{Complete: true}, unread: map[pack.Ref]finding{}}
+	if err := p.told(ctx, in, changes); err != nil {
+		return err
+	}
+	if len(changes) > 0 || p.registersAnew() || p.losesTriggers(in) {
+		if err := r.gather(ctx); err != nil {
+			return err
+		}
+		bindings(in, r.world)
+	}
 	if len(changes) == 0 {
 		return nil
-	}
-	r := reviewing{planned: p, cache: p.inventories, world: review.World{Complete: true}, unread: map[pack.Ref]finding{}}
-	if err := r.gather(ctx); err != nil {
-		return err
 	}
 	result := review.Review(r.world)
 	in.Reviewed = result.Findings(p.accepts(time.Now()))

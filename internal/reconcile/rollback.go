@@ -70,7 +70,7 @@ func (w *world) desireGeneration(ctx context.Context, p *Planned, ref pack.Ref, 
 	recorded := p.Record.Packs[ref]
 	c, isDeclared := declared[ref]
 	if !isDeclared {
-		c = config.Pack{Ref: ref, Virtualenv: recorded.Venv != nil}
+		c = config.Pack{Ref: ref, Virtualenv: recorded.Venv != nil, PurgeConfig: recorded.PurgeConfig}
 	}
 	if !p.declaresBase(g) {
 		return fmt.Errorf("%s lay in %s then, and that is no declared base path any more: declare it again first", ref, g.Path)

@@ -27,6 +27,9 @@ type scenario struct {
 	// gap allows what cannot be helped without an exchange: a pack may be missing
 	// while the intent record, which brings it back, is there.
 	gap bool
+	// lost is what StackStorm must not have afterwards: "actions a.old"; has what it
+	// must still have.
+	lost, has []string
 }
 
 const somebodysWork = "#!/bin/sh\necho somebody's work\n"
@@ -53,6 +56,21 @@ var scenarios = []scenario{
 		name: "removal that StackStorm is told of", build: removal,
 		watch: []string{"root/packs/gone", "root/packs/edited", "root/packs/stays", "root/configs/gone.yaml", "packs.lock.json"},
 		wrote: []string{"somebody's work"},
+	},
+	{
+		name: "update after which StackStorm has to lose something", build: updateThatPurges,
+		watch: []string{"root/packs/a", "root/packs/user", "packs.lock.json"},
+		lost:  []string{"actions a.old", "rules a.on_tick", "triggertypes a.tick", "actions user.old"},
+		has:   []string{"actions a.run", "actions a.adhoc", "triggertypes a.used", "rules user.on_used", "actions user.run"},
+	},
+	{
+		name: "the same of packs of which an older packsync wrote nothing down", build: func(h *host) {
+			updateThatPurges(h)
+			must(h.t, os.RemoveAll(h.path("root/.packsync/registered")))
+		},
+		watch: []string{"root/packs/a", "root/packs/user", "packs.lock.json"},
+		lost:  []string{"actions a.old", "rules a.on_tick", "triggertypes a.tick", "actions user.old"},
+		has:   []string{"actions a.run", "actions a.adhoc", "triggertypes a.used", "rules user.on_used", "actions user.run"},
 	},
 	{
 		name: "move to another base path", build: move,
@@ -177,6 +195,30 @@ func newRuleRuns(h *host) string {
 		}
 	}
 	return ""
+}
+
+func updateThatPurges(h *host) {
+	h.addStackStorm()
+	for _, ref := range []string{"a", "user"} {
+		h.source(ref, "1.0.0")
+		h.write("sources/"+ref+"/actions/old.yaml", "name: old\nrunner_type: noop\n")
+	}
+	h.write("sources/a/triggers/tick.yaml", "name: tick\n")
+	h.write("sources/a/triggers/used.yaml", "name: used\n")
+	h.write("sources/a/rules/on_tick.yaml", "name: on_tick\ntrigger: {type: a.tick}\naction: {ref: a.run}\n")
+	h.write("sources/user/rules/on_used.yaml", "name: on_used\ntrigger: {type: a.used}\naction: {ref: user.run}\n")
+	h.declare(block("a"), block("user"))
+	h.mustApply()
+	h.st2.remember()
+	h.st2.byHand = "a"
+	h.st2.reset()
+	for _, ref := range []string{"a", "user"} {
+		h.source(ref, "2.0.0")
+		must(h.t, os.Remove(h.path("sources/"+ref+"/actions/old.yaml")))
+	}
+	for _, file := range []string{"triggers/tick.yaml", "triggers/used.yaml", "rules/on_tick.yaml"} {
+		must(h.t, os.Remove(h.path("sources/a/"+file)))
+	}
 }
 
 func move(h *host) {

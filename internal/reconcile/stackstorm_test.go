@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,11 +17,12 @@ import (
 // stackstorm is a StackStorm whose memory can be put back to a point in time
 // without moving to another address.
 type stackstorm struct {
-	t     testing.TB
-	url   string
-	opts  st2test.Options
-	known []string // packs that it knows after a reset
-	now   atomic.Pointer[st2test.Server]
+	t      testing.TB
+	url    string
+	opts   st2test.Options
+	known  []string // packs that it knows after a reset
+	byHand string   // the pack that somebody added an action to in StackStorm; "" for none
+	now    atomic.Pointer[st2test.Server]
 }
 
 // addStackStorm gives the host a StackStorm that is told over its API.
@@ -51,15 +54,26 @@ func (s *stackstorm) reset() {
 	s.t.Helper()
 	fresh := st2test.New(s.opts)
 	for _, ref := range s.known {
-		body := fmt.Sprintf(`{"packs": [%q], "types": ["all"], "fail_on_failure": true}`, ref)
-		answer := httptest.NewRecorder()
-		fresh.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/v1/packs/register", strings.NewReader(body)))
-		if answer.Code != http.StatusOK {
-			s.t.Fatalf("register %s again: %d %s", ref, answer.Code, answer.Body)
-		}
+		s.register(fresh, ref)
+	}
+	if s.byHand != "" { // an action that nobody but StackStorm knows of
+		file := filepath.Join(s.opts.BasePaths[0], s.byHand, "actions", "adhoc.yaml")
+		must(s.t, os.WriteFile(file, []byte("name: adhoc\nrunner_type: noop\n"), 0o600))
+		s.register(fresh, s.byHand)
+		must(s.t, os.Remove(file))
 	}
 	fresh.Forget()
 	s.now.Store(fresh)
+}
+
+func (s *stackstorm) register(server *st2test.Server, ref string) {
+	s.t.Helper()
+	body := fmt.Sprintf(`{"packs": [%q], "types": ["all"], "fail_on_failure": true}`, ref)
+	answer := httptest.NewRecorder()
+	server.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/v1/packs/register", strings.NewReader(body)))
+	if answer.Code != http.StatusOK {
+		s.t.Fatalf("register %s again: %d %s", ref, answer.Code, answer.Body)
+	}
 }
 
 // changes lists the calls that change something in StackStorm.

@@ -67,6 +67,7 @@ func (c Change) Finding() pack.Finding {
 	for _, hit := range c.Hits {
 		f.Hits = append(f.Hits, hit.String())
 	}
+	f.Hits = slices.Compact(f.Hits) // a rule may use both a trigger and an action of a pack
 	return f
 }
 

@@ -49,6 +49,9 @@ func Summary(p *plan.Plan) string {
 	if p.Untargeted > 0 {
 		text += " " + plural(p.Untargeted, "change is", "changes are") + " left out by --target or --exclude."
 	}
+	if sentence := purgeSentence(p); sentence != "" {
+		text += " " + sentence
+	}
 	if sentence := ReviewOf(p).sentence(); sentence != "" {
 		text += " " + sentence
 	}
@@ -80,9 +83,13 @@ func (p *printer) changes(pl *plan.Plan, style Style) {
 		if c.Do.Venv {
 			p.wrapped(style, "      ", "builds its virtualenv")
 		}
-		if len(c.Do.Register) > 0 {
+		switch {
+		case c.Do.Unload:
+			p.wrapped(style, "      ", "unloads it from StackStorm, then registers: "+strings.Join(c.Do.Register, ", "))
+		case len(c.Do.Register) > 0:
 			p.wrapped(style, "      ", "registers: "+strings.Join(c.Do.Register, ", "))
 		}
+		p.stale(c, style, "      ")
 		if c.Do.Unregister {
 			p.wrapped(style, "      ", "unregisters it from StackStorm first")
 		}

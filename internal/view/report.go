@@ -29,6 +29,11 @@ func Report(w io.Writer, r *apply.Report, took string, style Style) error {
 			counts[p.Action]++
 		}
 	}
+	for _, p := range r.Packs {
+		if text := lost(p.Deleted, p.Disabled, "deleted %s from StackStorm.", "Disabled %s."); text != "" {
+			out.wrapped(style, string(p.Ref)+": ", text)
+		}
+	}
 	for _, note := range r.Notes {
 		out.wrapped(style, style.paint(yellow, "note:")+" ", note)
 	}
@@ -58,6 +63,9 @@ func Report(w io.Writer, r *apply.Report, took string, style Style) error {
 func pendingText(types []string) string {
 	if slices.Contains(types, "unload") {
 		return "StackStorm could not unload it, so its files stay"
+	}
+	if slices.Equal(types, []string{"purge"}) {
+		return "StackStorm could not be made to lose all that older versions left"
 	}
 	return "StackStorm was not told (" + strings.Join(types, ", ") + ")"
 }
@@ -106,6 +114,9 @@ type RegistrationJSON struct {
 	Ref     string   `json:"ref"`
 	Types   []string `json:"types"`
 	Pending []string `json:"pending"`
+	// What StackStorm lost of older versions.
+	Deleted  []pack.Object `json:"deleted"`
+	Disabled []pack.Object `json:"disabled"`
 }
 
 // NewApplyBody turns a plan and the report on it into JSON. With a nil report
@@ -133,9 +144,10 @@ func NewApplyBody(p *plan.Plan, r *apply.Report, changed bool) ApplyBody {
 			entry.Error = result.Err.Error()
 		}
 		body.Packs = append(body.Packs, entry)
-		if len(result.Registered)+len(result.Pending) > 0 {
+		if len(result.Registered)+len(result.Pending)+len(result.Deleted)+len(result.Disabled) > 0 {
 			body.Registration = append(body.Registration, RegistrationJSON{
 				Ref: string(result.Ref), Types: append([]string{}, result.Registered...), Pending: append([]string{}, result.Pending...),
+				Deleted: append([]pack.Object{}, result.Deleted...), Disabled: append([]pack.Object{}, result.Disabled...),
 			})
 		}
 	}
