@@ -21,6 +21,7 @@ type terminal struct {
 	out     io.Writer
 	editor  *term.Terminal
 	before  *term.State // of the terminal, as it was found
+	taken   bool        // it is in raw mode
 	bracket bool        // pastes are marked
 }
 
@@ -50,7 +51,7 @@ func (t *terminal) open() error {
 	if err != nil {
 		return fmt.Errorf("open the terminal: %w", err)
 	}
-	if t.before == nil {
+	if t.taken = true; t.before == nil {
 		t.before = before
 	}
 	if t.bracket {
@@ -61,9 +62,10 @@ func (t *terminal) open() error {
 
 // close leaves the terminal as it was found. It may be called twice.
 func (t *terminal) close() error {
-	if t.before == nil {
+	if !t.taken {
 		return nil
 	}
+	t.taken = false
 	var err error
 	if t.bracket {
 		_, err = io.WriteString(t.out, "\x1b[?2004l")

@@ -134,7 +134,10 @@ var (
 
 // take carries out one of the ways.
 func (t *talk) take(way string, s slot, a packconfig.Attribute, about Question) (done bool, reply string, err error) {
-	suggested := notInNames.ReplaceAllString(string(t.Ref)+"_"+strings.Join(s.path, "_"), "_")
+	suggested := notInNames.ReplaceAllString(strings.Join(s.path, "_"), "_")
+	if !strings.HasPrefix(suggested, string(t.Ref)+"_") {
+		suggested = string(t.Ref) + "_" + suggested
+	}
 	if way == fromDatastore {
 		name, err := t.name(about, "The key of the datastore, without its scope", suggested, datastoreName)
 		if err != nil {
