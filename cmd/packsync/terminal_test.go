@@ -298,6 +298,23 @@ func TestConfigLeavesEverythingAsItIs(t *testing.T) {
 	}
 }
 
+// TestConfigSeesOthersEdits lets somebody else save the file first.
+func TestConfigSeesOthersEdits(t *testing.T) {
+	s := newConfigBox(t, packBlock("a"))
+	c := s.converse(nil, "config", "a")
+	c.talk("url< x", "auth< :review")
+	c.see("s, e, q or d: ")
+	theirs := s.read("packs.hcl") + "# theirs\n"
+	s.write("packs.hcl", theirs)
+	c.typing("s\r")
+	if said := c.end(1); !strings.Contains(said, "was changed by somebody else meanwhile") {
+		t.Errorf("it says %q", said)
+	}
+	if s.read("packs.hcl") != theirs {
+		t.Error("what they wrote is gone")
+	}
+}
+
 // TestConfigInTheEditor makes a mistake in the editor first, of which it is told
 // there, and then mends it.
 func TestConfigInTheEditor(t *testing.T) {
