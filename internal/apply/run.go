@@ -126,9 +126,6 @@ func (a *Applier) recordOf(c plan.Change, before state.Pack, content Content) st
 	if len(c.Do.Register) > 0 {
 		after.Registered.Pending = c.Do.Register
 	}
-	if len(c.Purges()) > 0 {
-		after.Registered.Pending = union(after.Registered.Pending, []string{purging})
-	}
 	return after
 }
 

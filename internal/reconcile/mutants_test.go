@@ -136,6 +136,21 @@ var mutants = []mutant{
 		pkg:   syscalls, test: "TestEverythingIsDurableInTime",
 	},
 	{
+		name:  "what StackStorm is told is written down when it has answered",
+		edits: []edit{{"internal/apply/register.go", "\treturn t.Store.WriteTold(x.told)\n}", "\treturn nil\n}"}},
+		pkg:   crashes, test: "TestPurgeKnowsWhatWasToldWithoutAnAnswer",
+	},
+	{
+		name:  "what an older packsync registered is looked for after the swap",
+		edits: []edit{{"internal/apply/run.go", "if err := a.writeBaselines(s); err != nil {", "if err := error(nil); err != nil {"}},
+		pkg:   crashes, test: "TestStopAtEveryStep/the-same-of-packs",
+	},
+	{
+		name:  "a file that cannot be read looks as if its object had gone",
+		edits: []edit{{"internal/reconcile/told.go", "if file := unreadable(inv); file != \"\" {", "if file := unreadable(inv); file == \"?\" {"}},
+		pkg:   crashes, test: "TestNothingIsPurgedOnDoubt",
+	},
+	{
 		name:  "a finding about a config quotes the value",
 		edits: []edit{{"internal/packconfig/validate.go", "f.want, typeText(typeName(f.value)))", "f.want, fmt.Sprint(f.value))"}},
 		pkg:   canaries, test: "TestNoCanaryIsSeen",

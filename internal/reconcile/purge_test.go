@@ -22,13 +22,12 @@ func TestPacksWithTriggersAreRegisteredFirst(t *testing.T) {
 	h.source("zoo", "1.0.0")
 	h.write("sources/zoo/triggers/tick.yaml", "name: tick\n")
 	h.declare(block("acme"), block("zoo"))
-	h.st2.double().Inject(st2test.Fault{Path: "/v1/packs/register", Times: 1, Status: http.StatusBadRequest, Body: `{"faultstring": "no"}`})
+	h.st2.double().Inject(st2test.Fault{Path: "/v1/packs/register", Status: http.StatusBadRequest, Body: `{"faultstring": "no"}`})
 	if _, err := h.apply(nil); err == nil {
-		t.Fatal("the first registration does not fail")
+		t.Fatal("it says success, and StackStorm takes nothing")
 	}
-	// zoo's registration failed, so acme's did. Without a change on disk the order is
-	// kept too.
-	h.mustApply()
+	h.st2.heal()
+	h.mustApply() // nothing changes on disk, and the order is the same
 	if rules := h.st2.double().Refs("rules"); !slices.Equal(rules, []string{"acme.r"}) {
 		t.Errorf("rules %q", rules)
 	}
@@ -135,6 +134,32 @@ func TestFullPurgeSparesRulesOfNoPack(t *testing.T) {
 	}
 	if !found {
 		t.Error("nobody is told which rule it is")
+	}
+}
+
+// StackStorm took a version, its answer was lost, and the next version comes: what
+// only the one between had has to go as well.
+func TestPurgeKnowsWhatWasToldWithoutAnAnswer(t *testing.T) {
+	h := newHost(t)
+	h.addStackStorm()
+	h.source("a", "1.0.0")
+	h.declare(block("a"))
+	h.mustApply()
+	h.source("a", "2.0.0")
+	h.write("sources/a/actions/brief.yaml", "name: brief\nrunner_type: noop\n")
+	h.st2.double().Inject(st2test.Fault{Path: "/v1/packs/register", Cut: true, After: true})
+	if _, err := h.apply(nil); err == nil {
+		t.Fatal("it says success without an answer")
+	}
+	h.st2.heal()
+	if !slices.Contains(h.st2.double().Refs("actions"), "a.brief") {
+		t.Fatal("the test does not reach the point where StackStorm knows")
+	}
+	h.source("a", "3.0.0")
+	must(t, os.Remove(h.path("sources/a/actions/brief.yaml")))
+	h.mustApply()
+	if slices.Contains(h.st2.double().Refs("actions"), "a.brief") {
+		t.Error("a.brief stays")
 	}
 }
 

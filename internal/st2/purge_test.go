@@ -3,6 +3,7 @@ package st2_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,35 @@ func TestPurgeLeavesWhatAnotherPackTookOver(t *testing.T) {
 	}
 	if refs := r.server.Refs("actionalias"); !slices.Contains(refs, "user.acme_alias") {
 		t.Errorf("the other pack's alias is gone: %v", refs)
+	}
+}
+
+// Some collections of StackStorm ignore ?pack= (server-behaviour.md, Purge 1): what
+// an element says it belongs to decides.
+func TestPurgeWhereThePackFilterIsIgnored(t *testing.T) {
+	r := newRig(t)
+	r.fullPack(t)
+	deaf := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		query := request.URL.Query()
+		query.Del("pack")
+		request.URL.RawQuery = query.Encode()
+		r.server.ServeHTTP(w, request)
+	}))
+	defer deaf.Close()
+	client, _ := newAPI(deaf.URL)
+	others := contentOf(r.server, "user")
+	if _, err := client.Purge(t.Context(), "acme", objects("action acme.bye")); err != nil {
+		t.Fatal(err)
+	}
+	r.server.FailUnloads() // so that the objects are deleted one by one
+	if _, err := client.Unregister(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(others, contentOf(r.server, "user")); diff != "" {
+		t.Errorf("another pack was touched:\n%s", diff)
+	}
+	if actions := r.server.Refs("actions"); !slices.Contains(actions, "core.local") {
+		t.Errorf("StackStorm's own actions are gone: %q", actions)
 	}
 }
 
