@@ -14,13 +14,19 @@ import (
 )
 
 func newStatus(a *app) *cobra.Command {
-	return &cobra.Command{
+	var refresh bool
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show declared, locked, installed and registered side by side",
-		Long:  "Looks at the declaration, the lock, the record and the disk. It asks neither the network\nnor StackStorm, and changes nothing.",
+		Long:  "Looks at the declaration, the lock, the record and the disk. It asks neither the network\nnor, without --refresh, StackStorm, and changes nothing.",
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) (outcome, error) {
-			s, err := reconcile.ReadStatus(ctx, a.globals.options(a.streams, config.Partial))
+			opts := a.globals.options(a.streams, config.Partial)
+			if refresh {
+				opts = a.globals.options(a.streams, config.Full)
+				opts.Refresh = reconcile.RefreshAsked
+			}
+			s, err := reconcile.ReadStatus(ctx, opts)
 			if err != nil {
 				return outcome{}, err
 			}
@@ -30,6 +36,8 @@ func newStatus(a *app) *cobra.Command {
 			}, nil
 		}),
 	}
+	cmd.Flags().BoolVar(&refresh, "refresh", false, "ask StackStorm itself what it has registered, and compare")
+	return cmd
 }
 
 func newList(a *app) *cobra.Command {

@@ -51,7 +51,7 @@ func newWatch(a *app) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.autoApprove, "auto-approve", false, "carry out every plan; an auto_approve block still limits it")
 	flags.BoolVar(&o.locked, "locked", false, "report a lock that does not fit instead of changing it")
-	flags.DurationVar(&o.interval, "interval", 0, "ask the sources this often for newer revisions, and the repository of --git (default 1m)")
+	flags.DurationVar(&o.interval, "interval", 0, "ask the sources this often for newer revisions, StackStorm's API what it has, and the repository of --git (default 1m)")
 	flags.BoolVar(&o.updateLock, "update-lock", false, "with --interval: move the pins of packs that follow a branch")
 	flags.DurationVar(&o.sweep, "sweep", 5*time.Minute, "the longest time between two passes")
 	flags.StringVar(&o.git, "git", "", "take the declaration from this repository: `URL[@BRANCH]`; --file is a path in it, and --locked is meant")

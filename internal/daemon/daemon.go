@@ -27,7 +27,8 @@ type Options struct {
 	// declaration lets anything happen. Where there is such a block, it is the limit
 	// in any case.
 	Approve bool
-	// Interval is how often the sources are asked for newer revisions; 0 never asks.
+	// Interval is how often the sources are asked for newer revisions, and StackStorm
+	// through its API what it has registered; 0 never asks.
 	Interval time.Duration
 	// UpdateLock lets what is found move the pins of packs that follow a branch.
 	UpdateLock bool
@@ -72,6 +73,7 @@ type daemon struct {
 	watcher *watch.Watcher
 	print   watch.Print    // what the targets held when the last pass began
 	targets []watch.Target // of the last declaration that could be read
+	canAsk  bool           // the last declaration that could be read registers through the API
 	said    string         // plan digest of the last plan that was told change by change
 	newer   map[string]string
 	warned  string // problems of the watcher that were told
@@ -138,6 +140,9 @@ func (d *daemon) loop(ctx context.Context, failed <-chan error) error {
 		case <-ask:
 			interval.Reset(jitter(d.opts.Interval))
 			d.askSources(ctx)
+			if d.canAsk {
+				d.pass(ctx, cause{why: "interval", refresh: true})
+			}
 		case <-heart.C:
 		}
 	}

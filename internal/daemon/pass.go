@@ -20,9 +20,11 @@ import (
 
 // cause is why a pass runs.
 type cause struct {
-	why   string   // start, edit, poke, retry, sweep, declaration, newer
+	why   string   // start, edit, poke, retry, sweep, declaration, newer, interval
 	paths []string // of an edit
 	fetch bool     // ask the repository of the declaration first
+	// refresh asks StackStorm too what it has registered, if it can be asked.
+	refresh bool
 }
 
 // Outcome sums a pass up in one word.
@@ -88,6 +90,9 @@ func (d *daemon) reconcile(ctx context.Context, why cause) result {
 		}
 	}
 	opts := d.opts.Run
+	if why.refresh {
+		opts.Refresh = reconcile.RefreshIfCould
+	}
 	read := readings{}
 	opts.Config.ReadFile = read.read
 	// What is followed can be told without secrets, which a pass asks for once.
@@ -96,6 +101,7 @@ func (d *daemon) reconcile(ctx context.Context, why cause) result {
 	decl, err := reconcile.Load(ctx, partial)
 	if err == nil {
 		d.targets = named(decl.Config)
+		d.canAsk = decl.Config.Host.Registration.Kind == config.RegisterAPI
 	}
 	d.watcher.Follow(append(append(inputs(opts), read.targets()...), d.targets...))
 	seen, lookErr := d.watcher.Look(ctx)
@@ -214,6 +220,11 @@ func (d *daemon) tell(r result, why cause, took time.Duration) {
 		log.Info("pass", attrs...)
 	default:
 		log.Error("pass", append(attrs, "error", firstLine(r.err))...)
+	}
+	if why.refresh && r.planned != nil {
+		for _, note := range r.planned.Notes {
+			log.Warn("note", "text", note)
+		}
 	}
 	d.tellMistakes(log, r)
 	d.tellChanges(log, r)

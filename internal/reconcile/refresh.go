@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/packconfig"
@@ -34,7 +35,8 @@ const (
 
 // refresh fills in what StackStorm itself says that it has registered.
 func (p *Planned) refresh(ctx context.Context, in *plan.Input) error {
-	if p.world.opts.Refresh == 0 {
+	switch {
+	case p.world.opts.Refresh == 0, p.world.opts.Refresh == RefreshIfCould && p.Config.Host.Registration.Kind != config.RegisterAPI:
 		return nil
 	}
 	reported, err := p.reported(ctx)

@@ -223,31 +223,14 @@ func (r *registering) look() {
 	}
 }
 
-// pendingOrStale lets the planner say what StackStorm has to be told, as if the
-// record were what is wanted.
+// pendingOrStale finds what StackStorm has to be told.
 func (r *registering) pendingOrStale(ctx context.Context) (map[pack.Ref]plan.Change, error) {
-	in := plan.Input{
-		Registration: true, Only: true, AllowRemovals: -1, Global: r.global, Recorded: map[pack.Ref]plan.Recorded{},
-		Observed: map[pack.Addr]plan.Seen{}, Beside: map[pack.Ref]plan.Seen{}, Parts: map[string]string{},
-	}
-	for _, ref := range slices.Sorted(maps.Keys(r.Record.Packs)) {
-		recorded := r.recorded(ref, r.Record.Packs[ref])
-		in.Recorded[ref] = recorded
-		in.Packs = append(in.Packs, plan.Want{
-			Ref: ref, Side: recorded.Side, DependsOn: recorded.DependsOn, OnDrift: plan.DriftLeave, Modes: recorded.Side.Modes, ConfigMatches: true,
-			Overrides: plan.Overriding{AsIs: true, Kinds: r.overridableOnDisk(ref)},
-		})
-	}
-	for addr, seen := range r.Observed.Packs {
-		if recorded, managed := r.Record.Packs[addr.Ref]; managed && recorded.Path == seen.Dir {
-			var err error
-			if in.Observed[addr], err = r.seen(ctx, addr, seen); err != nil {
-				return nil, err
-			}
-		}
+	compared, err := r.againstRecord(ctx, r.global, nil)
+	if err != nil {
+		return nil, err
 	}
 	due := map[pack.Ref]plan.Change{}
-	for _, c := range plan.Compute(in).Changes {
+	for _, c := range compared.Changes {
 		if len(c.Do.Register) > 0 {
 			due[c.Ref] = c
 		}
@@ -415,11 +398,4 @@ func (r *registering) told(now RegisteredNow) (state.Registered, error) {
 	}
 	told.Digest = plan.RegistrationDigest(tree, config)
 	return told, nil
-}
-
-// overridableOnDisk lists the kinds of content of an installed pack that can be
-// overridden; nil for all.
-func (r *registering) overridableOnDisk(ref pack.Ref) []string {
-	d := desired{pack: config.Pack{Ref: ref}, side: r.recorded(ref, r.Record.Packs[ref]).Side}
-	return r.overridable(&d)
 }

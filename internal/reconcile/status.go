@@ -39,7 +39,7 @@ type PackStatus struct {
 	Config     string          `json:"config,omitempty"`    // owned, edited, missing, or not owned
 	Overrides  string          `json:"overrides,omitempty"` // of the override file: owned, edited, missing, or not owned
 	HeldBack   []string        `json:"held_back,omitempty"` // new with some version and not enabled by name since: "rule x"
-	State      string          `json:"state"`               // one word: ok, not-installed, outdated, held, edited, missing, pending, unmanaged, undeclared
+	State      string          `json:"state"`               // one word: ok, not-installed, outdated, held, edited, missing, pending, stale, unmanaged, undeclared
 }
 
 // DeclaredPack is what packs.hcl says about a pack.
@@ -73,10 +73,12 @@ type InstalledPack struct {
 type RegisteredPack struct {
 	Told    bool     `json:"told"`
 	Pending []string `json:"pending"`
+	// Differs says what StackStorm itself reports otherwise; nil if it was not asked.
+	Differs []string `json:"differs,omitempty"`
 }
 
-// ReadStatus looks at the declaration, the lock, the record and the disk. It
-// asks neither the network nor StackStorm, and changes nothing.
+// ReadStatus looks at the declaration, the lock, the record and the disk, and asks
+// StackStorm only if opts say so. It changes nothing.
 func ReadStatus(ctx context.Context, opts Options) (*Status, error) {
 	decl, err := Load(ctx, opts)
 	if err != nil {
@@ -116,6 +118,20 @@ func ReadStatus(ctx context.Context, opts Options) (*Status, error) {
 	}
 	if err := s.collect(ctx, p); err != nil {
 		return nil, err
+	}
+	if opts.Refresh == 0 {
+		return s, nil
+	}
+	drift, err := p.registeredDrift(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Packs {
+		r := &s.Packs[i]
+		if differs := drift[r.Ref]; r.Registered != nil && len(differs) > 0 {
+			r.Registered.Differs = differs
+			r.State = r.word(record.Packs[r.Ref])
+		}
 	}
 	return s, nil
 }
@@ -197,6 +213,8 @@ func (r *PackStatus) word(recorded state.Pack) string {
 		return "outdated"
 	case r.Registered != nil && (len(r.Registered.Pending) > 0 || !r.Registered.Told):
 		return "pending"
+	case r.Registered != nil && len(r.Registered.Differs) > 0:
+		return "stale"
 	}
 	return "ok"
 }

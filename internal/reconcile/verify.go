@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/installed"
 	"github.com/packsync/packsync/internal/lockfile"
 	"github.com/packsync/packsync/internal/pack"
@@ -19,6 +20,7 @@ import (
 type Verified struct {
 	Declaration
 	Packs []VerifiedPack
+	Asked bool // StackStorm said that what it has registered is what is on disk, or what is not
 }
 
 // VerifiedPack is one pack as it is recorded, locked and on disk.
@@ -45,10 +47,11 @@ func (v *Verified) Mismatches() int {
 }
 
 // Verify hashes every file of the named packs, or of all that are managed or
-// locked, and compares them with the record and the lock. It trusts no
-// fingerprint, asks nobody and changes nothing.
+// locked, and compares them with the record and the lock, and, unless offline,
+// with what StackStorm reports through its API. It trusts no fingerprint and
+// changes nothing. An error that comes with a result is about StackStorm only.
 func Verify(ctx context.Context, opts Options, only []pack.Ref) (*Verified, error) {
-	decl, err := Load(ctx, opts)
+	decl, unasked, err := loadToAsk(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +89,31 @@ func Verify(ctx context.Context, opts Options, only []pack.Ref) (*Verified, erro
 	for _, ref := range refs {
 		v.Packs = append(v.Packs, p.verify(ctx, ref, seen))
 	}
+	if opts.Offline || w.cfg.Host.Registration.Kind != config.RegisterAPI || len(v.Packs) == 0 {
+		return v, nil
+	}
+	if unasked == nil {
+		unasked = v.askStackStorm(ctx, p)
+	}
+	if unasked != nil {
+		return v, fmt.Errorf("the disk was verified, but StackStorm was not asked what it has registered: %w (--offline verifies the disk only)", unasked)
+	}
 	return v, nil
+}
+
+// askStackStorm adds what StackStorm has registered otherwise.
+func (v *Verified) askStackStorm(ctx context.Context, p *Planned) error {
+	drift, err := p.registeredDrift(ctx)
+	if err != nil {
+		return err
+	}
+	v.Asked = true
+	for i := range v.Packs {
+		pk := &v.Packs[i]
+		pk.Problems = append(pk.Problems, drift[pk.Ref]...)
+		pk.OK = len(pk.Problems) == 0
+	}
+	return nil
 }
 
 // verifiable lists the packs to look at. A name that means none is an error: it

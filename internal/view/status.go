@@ -52,6 +52,14 @@ func Status(w io.Writer, s *reconcile.Status, style Style) error {
 	}
 	p.printf("\n")
 	p.table(rows, style)
+	for _, pk := range s.Packs {
+		if pk.Registered == nil {
+			continue
+		}
+		for _, text := range pk.Registered.Differs {
+			p.wrapped(style, style.paint(yellow, "stale:")+" ", string(pk.Ref)+": "+text)
+		}
+	}
 	if len(unmanaged) > 0 {
 		p.printf("\n")
 		p.wrapped(style, "", plural(len(unmanaged), "pack is", "packs are")+" not managed by packsync and never touched: "+strings.Join(unmanaged, ", "))
@@ -120,6 +128,8 @@ func registeredCell(r *reconcile.RegisteredPack) string {
 		return "-"
 	case len(r.Pending) > 0:
 		return "pending " + strings.Join(r.Pending, ",")
+	case len(r.Differs) > 0:
+		return "stale"
 	case r.Told:
 		return "yes"
 	}

@@ -12,11 +12,20 @@ func VerifiedSummary(v *reconcile.Verified) string {
 	switch n := v.Mismatches(); {
 	case len(v.Packs) == 0:
 		return "There is nothing to verify: no pack is locked or managed."
+	case n == 0 && v.Asked:
+		return "Verified " + all + ": every file is as recorded and locked, and StackStorm has them registered."
 	case n == 0:
 		return "Verified " + all + ": every file is as recorded and locked."
 	default:
-		return "Verified " + all + ": " + plural(n, "is", "are") + " not as recorded and locked."
+		return "Verified " + all + ": " + plural(n, "is", "are") + " not as recorded and locked" + registeredToo(v)
 	}
+}
+
+func registeredToo(v *reconcile.Verified) string {
+	if v.Asked {
+		return ", or not registered so."
+	}
+	return "."
 }
 
 // Verified prints what hashing found: the packs that are not as they should be,
