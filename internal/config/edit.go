@@ -25,6 +25,7 @@ type Block struct {
 	Ref      pack.Ref
 	Comment  string // one line above the block; "" for none
 	Source   string // "" for a short name
+	Subdir   string // "" for the root of the source
 	Selector pack.Selector
 	BasePath string // "" for the default one
 	NoVenv   bool   // virtualenv = false
@@ -44,7 +45,7 @@ func AppendPacks(src []byte, blocks []Block) []byte {
 		}
 		file := hclwrite.NewEmptyFile()
 		body := file.Body().AppendNewBlock("pack", []string{string(b.Ref)}).Body()
-		for _, arg := range [][2]string{{"source", b.Source}, {string(b.Selector.Kind), b.Selector.Text}, {"base_path", b.BasePath}} {
+		for _, arg := range [][2]string{{"source", b.Source}, {"subdir", b.Subdir}, {string(b.Selector.Kind), b.Selector.Text}, {"base_path", b.BasePath}} {
 			if arg[0] != "" && arg[1] != "" {
 				body.SetAttributeValue(arg[0], cty.StringVal(arg[1]))
 			}
