@@ -207,6 +207,11 @@ func (a *aviary) mistakes() {
 		a.try(1, "plan", "--json")
 		a.try(-1, "validate", "--json")
 	}
+	a.pack("pinned", "1.0.0")
+	a.write("sources/pinned/config.schema.yaml", "pin: {type: integer}\n")
+	a.secret("packs.hcl", good+"locals {\n  base = { pin = \""+a.new("local")+"\" }\n}\n"+packBlock("pinned", "config = merge(local.base, {})"))
+	a.try(3, "plan")
+	a.try(3, "plan", "--json")
 	a.secret("packs.hcl", good)
 	a.try(1, "plan", "--var", "fromvarfile="+a.new("option"))
 	a.try(1, "plan", "--var", a.new("optionname"))

@@ -246,7 +246,10 @@ func describeCommand(program string, err error, dir string) string {
 		return fmt.Sprintf("what %s printed cannot be used, since %s", program, err)
 	}
 	text := program + " " + failed.Problem
-	if len(failed.Stderr) == 0 {
+	switch {
+	case !strings.HasPrefix(failed.Problem, "ended"):
+		return text
+	case len(failed.Stderr) == 0:
 		return text + fmt.Sprintf(". Run it by hand in %s to see more", dir)
 	}
 	return text + ". The last it said on stderr:\n\n    " + strings.Join(failed.Stderr, "\n    ") + fmt.Sprintf("\n\nRun it by hand in %s to see more", dir)

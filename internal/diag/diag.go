@@ -28,6 +28,16 @@ func Warning(at Range, summary, detail string) *Diagnostic {
 	return build(hcl.DiagWarning, at, summary, detail)
 }
 
+// confidential marks a diagnostic in Diagnostic.Extra.
+type confidential struct{}
+
+// Confidential returns a diagnostic whose snippet shows no literal, wherever it
+// stands: what it points at is a value of a config.
+func Confidential(d *Diagnostic) *Diagnostic {
+	d.Extra = confidential{}
+	return d
+}
+
 func build(severity hcl.DiagnosticSeverity, at Range, summary, detail string) *Diagnostic {
 	d := &Diagnostic{Severity: severity, Summary: summary, Detail: detail}
 	if at.Filename != "" {

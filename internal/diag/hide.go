@@ -83,7 +83,8 @@ type source struct {
 
 // prepare finds what to hide. It works on tokens and not on the tree, so that it
 // works for files that do not parse.
-func prepare(name string, file *hcl.File) *source {
+// With strict no literal at all is shown.
+func prepare(name string, file *hcl.File, strict bool) *source {
 	s := &source{bytes: file.Bytes, bad: -1}
 	if isAllHidden(file) {
 		s.broken, s.bad = true, 0
@@ -92,7 +93,7 @@ func prepare(name string, file *hcl.File) *source {
 	_, diags := hclsyntax.ParseConfig(file.Bytes, name, hcl.InitialPos)
 	s.broken = diags.HasErrors()
 	tokens, _ := hclsyntax.LexConfig(file.Bytes, name, hcl.InitialPos)
-	w := walker{tokens: tokens, source: s}
+	w := walker{tokens: tokens, source: s, strict: strict}
 	w.body("", true)
 	slices.SortFunc(s.masks, func(a, b mask) int { return a.start - b.start })
 	s.masks = slices.Compact(s.masks)
@@ -106,7 +107,7 @@ func prepare(name string, file *hcl.File) *source {
 // (hidden), and no comment says anything: for whoever prints more of it than a
 // snippet. It is for files that parse; of others nothing is returned.
 func Hide(name string, src []byte) []byte {
-	s := prepare(name, &hcl.File{Bytes: src})
+	s := prepare(name, &hcl.File{Bytes: src}, false)
 	if s.broken {
 		return nil
 	}
@@ -144,6 +145,7 @@ type walker struct {
 	tokens hclsyntax.Tokens
 	at     int
 	source *source
+	strict bool
 }
 
 func (w *walker) peek() hclsyntax.TokenType {
@@ -240,7 +242,7 @@ func (w *walker) header(name string, top bool, start int) {
 // argument reads "= expression" up to the end of its line, hides what must not
 // be shown, and returns the tokens of the expression.
 func (w *walker) argument(block, name string) []hclsyntax.Token {
-	shown := isShown(block, name, w.source.broken)
+	shown := !w.strict && isShown(block, name, w.source.broken)
 	if w.source.broken && (block == "locals" || slices.Contains(inDoubt, name)) {
 		shown = false
 	}

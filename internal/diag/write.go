@@ -59,7 +59,7 @@ func (p *printer) diagnostic(d *Diagnostic) {
 	}
 	fmt.Fprintf(&p.out, "%s %s\n\n", p.style(code, word+":"), p.style(styleBold, printable(d.Summary)))
 	if d.Subject != nil {
-		p.place(*d.Subject)
+		p.place(*d.Subject, d.Extra == confidential{})
 	}
 	if d.Detail != "" {
 		fmt.Fprintf(&p.out, "%s\n\n", wrap(printable(d.Detail), p.width))
@@ -67,17 +67,18 @@ func (p *printer) diagnostic(d *Diagnostic) {
 }
 
 // place prints where a problem is, and the lines of it.
-func (p *printer) place(at Range) {
+func (p *printer) place(at Range, strict bool) {
 	fmt.Fprintf(&p.out, "  on %s line %d", printable(at.Filename), at.Start.Line)
 	file := p.files[at.Filename]
 	if file == nil || file.Bytes == nil {
 		p.out.WriteString("\n\n")
 		return
 	}
-	src := p.sources[at.Filename]
+	key := fmt.Sprint(at.Filename, strict)
+	src := p.sources[key]
 	if src == nil {
-		src = prepare(at.Filename, file)
-		p.sources[at.Filename] = src
+		src = prepare(at.Filename, file, strict)
+		p.sources[key] = src
 	}
 	// With a quote too few, what looks like a label may be anything.
 	if in := enclosing(file, at.Start.Byte); in != "" && !src.broken {

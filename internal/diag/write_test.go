@@ -264,3 +264,16 @@ func TestHide(t *testing.T) {
 		t.Errorf("a file that does not parse gives %q", got)
 	}
 }
+
+// What a finding about a config points at may stand anywhere.
+func TestConfidential(t *testing.T) {
+	src := "locals {\n  base = { pin = \"hunter2\", x = var.y }\n}\n"
+	d := Error(at(t, src, "pin"), "S", "D")
+	if got := written(t, parsed(src), false, 0, d); !strings.Contains(got, "hunter2") {
+		t.Errorf("an ordinary one hides what stands in locals:\n%s", got)
+	}
+	got := written(t, parsed(src), false, 0, d, Confidential(d))
+	if strings.Contains(got, "hunter2") || strings.Count(got, `base = { pin = "(hidden)", x = var.y }`) != 2 {
+		t.Errorf("got:\n%s", got)
+	}
+}

@@ -161,7 +161,8 @@ func placeKey(f finding) string { return f.Resource + "\x00" + f.ID + "\x00" + f
 func (p *Planned) configDiagnostics(blocked []finding) (list diag.List) {
 	for _, f := range blocked {
 		if at, known := p.configPlaces[placeKey(f)]; known {
-			list = append(list, diag.Error(at, "Config that StackStorm would refuse", fmt.Sprintf("Pack %q: %s [%s]", f.Resource, f.Message, f.ID)))
+			d := diag.Error(at, "Config that StackStorm would refuse", fmt.Sprintf("Pack %q: %s [%s]", f.Resource, f.Message, f.ID))
+			list = append(list, diag.Confidential(d))
 		}
 	}
 	return list
