@@ -159,6 +159,14 @@ func (a *aviary) refusals() {
 		a.double.Heal()
 		a.try(0, "apply", "--auto-approve")
 	}
+	for _, body := range []string{"<html>St2-Api-Key: " + a.new("apikey"), `{"St2-Api-Key": "` + a.new("apikey") + `"}`} {
+		a.double.Inject(st2test.Fault{Status: 200, Body: body})
+		a.try(-1, "register", "secretive")
+		a.try(-1, "register", "--all", "--json")
+		a.try(-1, "plan", "--refresh", "--json")
+		a.double.Heal()
+	}
+	a.try(-1, "register", "secretive")
 	a.double.Inject(st2test.Fault{Status: 500, Body: "<html>St2-Api-Key: " + a.new("apikey") + "</html>"})
 	a.try(-1, "plan", "--refresh")
 	a.try(-1, "verify")

@@ -93,7 +93,7 @@ func (a *api) send(ctx context.Context, c call) (ans answer, mayPass bool, err e
 	}
 	if resp.status >= 200 && resp.status < 300 {
 		if len(resp.body) > 0 && !json.Valid(resp.body) {
-			return answer{}, false, &Error{Op: c.op, Status: resp.status, Text: "the answer is not JSON: " + firstWords(resp.body), Hint: urlHint}
+			return answer{}, false, &Error{Op: c.op, Status: resp.status, Text: "the answer is not JSON: " + a.firstWords(resp.body), Hint: urlHint}
 		}
 		return resp, false, nil
 	}
@@ -109,7 +109,7 @@ func (a *api) send(ctx context.Context, c call) (ans answer, mayPass bool, err e
 		case resp.location != "":
 			e.Text, e.Hint = "it sends on to "+resp.location, urlHint
 		case e.Text == "":
-			e.Text, e.Hint = "the answer is not from StackStorm: "+firstWords(resp.body), urlHint
+			e.Text, e.Hint = "the answer is not from StackStorm: "+a.firstWords(resp.body), urlHint
 		}
 		mayPass = isTransient(e.Text)
 	}
@@ -206,9 +206,10 @@ func (a *api) conceal(err error) error {
 }
 
 // firstWords shows enough of a strange answer to recognise whose it is. It is
-// only ever the beginning of a page, not of a config.
-func firstWords(body []byte) string {
-	text := strings.Join(strings.Fields(string(body)), " ")
+// only ever the beginning of a page, not of a config; but a page may repeat what
+// was sent.
+func (a *api) firstWords(body []byte) string {
+	text := strings.Join(strings.Fields(a.redact(string(body))), " ")
 	if text == "" {
 		return "it is empty"
 	}

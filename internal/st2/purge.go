@@ -172,7 +172,7 @@ func (a *api) delete(ctx context.Context, op, collection string, o object) error
 			return false, nil
 		}
 		if err == nil && ans.status != http.StatusNoContent {
-			err = &Error{Op: op, Status: ans.status, Text: "the answer is not one to a deletion: " + firstWords(ans.body), Hint: urlHint}
+			err = &Error{Op: op, Status: ans.status, Text: "the answer is not one to a deletion: " + a.firstWords(ans.body), Hint: urlHint}
 		}
 		return mayPass, err
 	})
@@ -191,7 +191,7 @@ func (a *api) disableSensor(ctx context.Context, op string, o object) error {
 			Enabled *bool `json:"enabled"`
 		}
 		if err := json.Unmarshal(ans.body, &now); err != nil || now.Enabled == nil || *now.Enabled {
-			return false, &Error{Op: op, Status: ans.status, Text: "the answer does not say that the sensor is off: " + firstWords(ans.body), Hint: urlHint, Err: err}
+			return false, &Error{Op: op, Status: ans.status, Text: "the answer does not say that the sensor is off: " + a.firstWords(ans.body), Hint: urlHint, Err: err}
 		}
 		return false, nil
 	})

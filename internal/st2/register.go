@@ -40,7 +40,7 @@ func (a *api) Register(ctx context.Context, req Request) (Outcome, error) {
 		}
 		counts = nil
 		if err := json.Unmarshal(ans.body, &counts); err != nil || counts == nil {
-			return false, &Error{Op: c.op, Status: ans.status, Text: "the answer holds no counts: " + firstWords(ans.body), Hint: urlHint, Err: err}
+			return false, &Error{Op: c.op, Status: ans.status, Text: "the answer holds no counts: " + a.firstWords(ans.body), Hint: urlHint, Err: err}
 		}
 		return false, checkCounts(req, counts)
 	})

@@ -117,15 +117,15 @@ func (a *api) startUnload(ctx context.Context, op string, ref pack.Ref) (run exe
 		if err != nil {
 			return mayPass, err
 		}
-		run, err = readExecution(op, ans)
+		run, err = a.readExecution(op, ans)
 		return false, err
 	})
 	return run, err
 }
 
-func readExecution(op string, ans answer) (run execution, err error) {
+func (a *api) readExecution(op string, ans answer) (run execution, err error) {
 	if err := json.Unmarshal(ans.body, &run); err != nil || run.ID == "" {
-		return execution{}, &Error{Op: op, Status: ans.status, Text: "the answer is no execution: " + firstWords(ans.body), Hint: urlHint, Err: err}
+		return execution{}, &Error{Op: op, Status: ans.status, Text: "the answer is no execution: " + a.firstWords(ans.body), Hint: urlHint, Err: err}
 	}
 	return run, nil
 }
