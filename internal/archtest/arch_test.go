@@ -24,6 +24,7 @@ var rules = []rule{
 	{"package names say what is inside", checkPackageNames},
 	{"files and functions stay short", checkCeilings},
 	{"nothing happens at start-up", checkNoInit},
+	{"regular expressions are sound, and compiled when they are needed", checkPatterns},
 	{"exported names are documented", checkDocs},
 	{"packages say what they are for and what not", checkPackageDocs},
 }

@@ -51,6 +51,12 @@ func TestRulesCanFail(t *testing.T) {
 		{"an init function", checkNoInit, "internal/plan/x.go", `package plan; func init() {}`, "init"},
 		{"a method called init", checkNoInit, "internal/plan/x.go", `package plan; type t int; func (t) init() {}`, ""},
 
+		{"an expression that every start compiles", checkPatterns, "internal/plan/x.go", `package plan; import "regexp"; var x = regexp.MustCompile("a")`, "every start"},
+		{"an expression in a function", checkPatterns, "internal/plan/x.go", `package plan; import "regexp"; func f() { regexp.MustCompile("a") }`, ""},
+		{"a lazy expression that is none", checkPatterns, "internal/plan/x.go", `package plan; import "github.com/packsync/packsync/internal/lazyregexp"; var x = lazyregexp.New("a" + "(")`, "missing closing"},
+		{"a lazy expression", checkPatterns, "internal/plan/x.go", `package plan; import "github.com/packsync/packsync/internal/lazyregexp"; var x = lazyregexp.New("a" + "(b)")`, ""},
+		{"a lazy expression that nobody knows yet", checkPatterns, "internal/plan/x.go", `package plan; import "github.com/packsync/packsync/internal/lazyregexp"; func f(s string) { lazyregexp.New(s) }`, "constant text"},
+
 		{"a bare type", checkDocs, "internal/plan/x.go", `package plan; type T int`, "exported T"},
 		{"a bare function", checkDocs, "internal/plan/x.go", `package plan; func F() {}`, "exported F"},
 		{"a bare method", checkDocs, "internal/plan/x.go", `package plan; type t int; func (*T[A]) F() {}`, "exported F"},

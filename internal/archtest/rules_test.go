@@ -9,6 +9,7 @@ const modulePath = "github.com/packsync/packsync"
 // place is decided when it is made.
 var layers = []string{
 	// Words: what everyone shares.
+	"internal/lazyregexp",
 	"internal/nearest",
 	"internal/pack",
 	"internal/diag",
@@ -77,7 +78,7 @@ var testSupport = []string{
 
 // pure lists the packages that decide without looking: the same values in give
 // the same values out.
-var pure = []string{"internal/nearest", "internal/pack", "internal/diag", "internal/review", "internal/plan", "internal/interview"}
+var pure = []string{"internal/lazyregexp", "internal/nearest", "internal/pack", "internal/diag", "internal/review", "internal/plan", "internal/interview"}
 
 // impure lists what a pure package may not import.
 var impure = []string{"os", "os/exec", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "log"}

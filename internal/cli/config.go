@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/packsync/packsync/internal/config"
 	"github.com/packsync/packsync/internal/diag"
 	"github.com/packsync/packsync/internal/interview"
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/packconfig"
 	"github.com/packsync/packsync/internal/reconcile"
@@ -272,7 +272,7 @@ func (d *dialogue) inEditor(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		text = remarks.ReplaceAll(edited, nil)
+		text = remarks().ReplaceAll(edited, nil)
 		if err = e.SetText(text); err == nil {
 			return nil
 		}
@@ -291,7 +291,7 @@ func (d *dialogue) inEditor(ctx context.Context) error {
 	}
 }
 
-var remarks = regexp.MustCompile(`(?m)^#! .*\n?`)
+var remarks = lazyregexp.New(`(?m)^#! .*\n?`)
 
 func remarked(head string, text []byte) []byte {
 	var b strings.Builder

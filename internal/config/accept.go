@@ -1,11 +1,11 @@
 package config
 
 import (
-	"regexp"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -21,12 +21,12 @@ type Accept struct {
 }
 
 // findingID is how ids of findings look.
-var findingID = regexp.MustCompile(`\APS(?:-[A-Z0-9]+)+\z`)
+var findingID = lazyregexp.New(`\APS(?:-[A-Z0-9]+)+\z`)
 
 func (l *loader) decodeAccepts() {
 	for _, inner := range l.blocks["accept"] {
 		a := Accept{ID: inner.Labels[0], Range: inner.DefRange()}
-		if !findingID.MatchString(a.ID) {
+		if !findingID().MatchString(a.ID) {
 			l.error(inner.LabelRanges[0], "Invalid finding", "The label of an accept block is the id of a finding as the plan shows it, for example accept \"PS-ACTION-REMOVED\" { … }.")
 			continue
 		}

@@ -1,15 +1,16 @@
 package config
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // hostPrefix is HOST, HOST:PORT or either with /PREFIX.
-var hostPrefix = regexp.MustCompile(`\A(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?\z`)
+var hostPrefix = lazyregexp.New(`\A(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?\z`)
 
 // envName is a name that a shell can set.
-var envName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_]*\z`)
+var envName = lazyregexp.New(`\A[A-Za-z_][A-Za-z0-9_]*\z`)
 
 // tokenArguments say where a token comes from.
 var tokenArguments = []string{"token", "token_file", "token_env", "token_command", "git_credential_helper"}
@@ -17,7 +18,7 @@ var tokenArguments = []string{"token", "token_file", "token_env", "token_command
 func (l *loader) decodeCredentials() {
 	for _, inner := range l.blocks["credentials"] {
 		label, at := inner.Labels[0], inner.LabelRanges[0]
-		if !hostPrefix.MatchString(label) {
+		if !hostPrefix().MatchString(label) {
 			// The label is not quoted: it may be a whole URL with a password.
 			l.error(at, "Invalid host", "The label of a credentials block is a host, or a host and a path, without https:// and without a user: credentials \"git.example.com/team\" { … }.")
 			continue
@@ -57,7 +58,7 @@ func (b block) decodeCredential(c *Credential) {
 	c.TokenCommand = b.texts("token_command")
 	c.GitHelper = b.flag("git_credential_helper", false)
 	c.TokenEnv, _ = b.text("token_env", textNonEmpty)
-	if c.TokenEnv != "" && !envName.MatchString(c.TokenEnv) {
+	if c.TokenEnv != "" && !envName().MatchString(c.TokenEnv) {
 		b.l.error(b.body.Attributes["token_env"].Expr.Range(), "Invalid name", "token_env is the name of an environment variable, for example token_env = \"GIT_TOKEN\", not the token.")
 	}
 	for _, name := range []string{"token_env", "token_command", "git_credential_helper"} {

@@ -2,15 +2,15 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 )
 
 // rewritePrefix is a scheme and a whole host, or user@host: — anything shorter
 // would also be the beginning of somebody else's host.
-var rewritePrefix = regexp.MustCompile(`\A(?:(?:https?|ssh)://(?:[A-Za-z0-9._-]+@)?[^/@\s]+/|file:///|[A-Za-z0-9_.-]+@[^/:@\s]+:)[^\s]*\z`)
+var rewritePrefix = lazyregexp.New(`\A(?:(?:https?|ssh)://(?:[A-Za-z0-9._-]+@)?[^/@\s]+/|file:///|[A-Za-z0-9_.-]+@[^/:@\s]+:)[^\s]*\z`)
 
 func (l *loader) decodeRewrites() {
 	for _, inner := range l.blocks["rewrite"] {
@@ -47,7 +47,7 @@ func (l *loader) decodeRewrites() {
 func rewriteProblem(text string) string {
 	u, err := url.Parse(text)
 	switch {
-	case !rewritePrefix.MatchString(text):
+	case !rewritePrefix().MatchString(text):
 		return "is not the beginning of an address"
 	case err != nil && strings.Contains(text, "://"):
 		return "is not the beginning of an address"

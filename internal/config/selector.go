@@ -3,12 +3,12 @@ package config
 import (
 	"errors"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -63,14 +63,14 @@ func (b block) decodeSubdir() string {
 
 // urlHost finds the host in a URL that need not be well-formed, whatever stands
 // in front of it.
-var urlHost = regexp.MustCompile(`://(?:.*@)?([A-Za-z0-9][A-Za-z0-9.-]*)(?::[0-9]+)?(?:/|\z)`)
+var urlHost = lazyregexp.New(`://(?:.*@)?([A-Za-z0-9][A-Za-z0-9.-]*)(?::[0-9]+)?(?:/|\z)`)
 
 // reportCredential shows the right way without showing the credential.
 func (b block) reportCredential(text string) {
 	base, _, _ := strings.Cut(text, "?")
 	base, _, _ = strings.Cut(base, "#")
 	host := "HOST"
-	if m := urlHost.FindStringSubmatch(base); m != nil {
+	if m := urlHost().FindStringSubmatch(base); m != nil {
 		host = m[1]
 	}
 	b.l.error(b.body.Attributes["source"].Expr.Range(), "Credential in a source",
@@ -108,10 +108,10 @@ func (b block) decodeSelector(p *Pack) {
 }
 
 var (
-	hexDigits = regexp.MustCompile(`\A[0-9A-Fa-f]+\z`)
+	hexDigits = lazyregexp.New(`\A[0-9A-Fa-f]+\z`)
 	// revisionSteps lead from a revision to one before it: HEAD~1, v1.0.0^{}.
-	revisionSteps = regexp.MustCompile(`(?:[~^][0-9]*|\^\{(?:commit)?\})+\z`)
-	badRevision   = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\z|\A/|\A-|\.lock\z|\.\z`)
+	revisionSteps = lazyregexp.New(`(?:[~^][0-9]*|\^\{(?:commit)?\})+\z`)
+	badRevision   = lazyregexp.New(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\z|\A/|\A-|\.lock\z|\.\z`)
 )
 
 // selectorProblem says what is wrong with the text of a selector.
@@ -126,9 +126,9 @@ func selectorProblem(s pack.Selector) string {
 	default:
 		name := s.Text
 		if s.Kind == pack.SelectRevision {
-			name = revisionSteps.ReplaceAllString(name, "")
+			name = revisionSteps().ReplaceAllString(name, "")
 		}
-		if name == "" || badRevision.MatchString(name) {
+		if name == "" || badRevision().MatchString(name) {
 			return "The " + string(s.Kind) + " " + quoted(s.Text) + " is not a name that git allows."
 		}
 		if strings.HasPrefix(s.Text, "refs/") && s.Kind != pack.SelectRevision {
@@ -145,7 +145,7 @@ func commitProblem(text string) string {
 	if _, err := pack.ParseCommit(strings.ToLower(text)); err == nil {
 		return "A commit is written in lower case: " + quoted(strings.ToLower(text)) + "."
 	}
-	if hexDigits.MatchString(text) && len(text) < 40 {
+	if hexDigits().MatchString(text) && len(text) < 40 {
 		return "A commit needs all 40 digits: a short one may come to mean another. git rev-parse " + text + " prints them; revision accepts short ones."
 	}
 	return "A commit has exactly 40 hexadecimal digits. For a tag or branch, use tag or branch."

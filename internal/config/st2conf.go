@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -188,12 +188,12 @@ func (l *loader) addST2BasePaths() {
 	}
 }
 
-var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+var notInName = lazyregexp.New(`[^a-z0-9]+`)
 
 // nameOfPath makes the name under which a pack chooses a base path of st2.conf:
 // /opt/acme/packs is opt_acme_packs.
 func nameOfPath(path string) string {
-	return strings.Trim(notInName.ReplaceAllString(strings.ToLower(path), "_"), "_")
+	return strings.Trim(notInName().ReplaceAllString(strings.ToLower(path), "_"), "_")
 }
 
 // addST2Indexes takes the indexes of st2.conf, if none is declared: declared ones

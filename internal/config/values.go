@@ -175,7 +175,7 @@ func (l *loader) reportUndeclared(values map[string][]given) {
 // printName quotes a name if it can be one; the text before the first = of a
 // mistyped option could be anything.
 func printName(name string) string {
-	if namePattern.MatchString(name) {
+	if namePattern().MatchString(name) {
 		return fmt.Sprintf("%q", name)
 	}
 	return "something that cannot be a variable's name"

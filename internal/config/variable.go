@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -14,6 +13,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
 	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // variable is a variable block, and later its value.
@@ -33,10 +33,10 @@ type variable struct {
 
 // namePattern is stricter than HCL's identifiers: two spellings of one letter in
 // Unicode would be two names that look the same.
-var namePattern = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_-]*\z`)
+var namePattern = lazyregexp.New(`\A[A-Za-z_][A-Za-z0-9_-]*\z`)
 
 func (l *loader) checkName(name, kind string, at diag.Range) bool {
-	if namePattern.MatchString(name) {
+	if namePattern().MatchString(name) {
 		return true
 	}
 	l.error(at, "Invalid name", "%q cannot be the name of %s: it must begin with a letter and have only letters, digits, _ and -.", name, kind)

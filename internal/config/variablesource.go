@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/packsync/packsync/internal/diag"
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // The arguments of a variable block that say where its value comes from if none
@@ -71,7 +71,7 @@ func (b block) readSource() (s variableSource) {
 
 // credentialName is stricter than systemd, which takes any name that a file can
 // have.
-var credentialName = regexp.MustCompile(`\A[A-Za-z0-9_@:+-][A-Za-z0-9_@:+.-]*\z`)
+var credentialName = lazyregexp.New(`\A[A-Za-z0-9_@:+-][A-Za-z0-9_@:+.-]*\z`)
 
 func (b block) fillSource(s *variableSource) {
 	switch s.kind {
@@ -79,13 +79,13 @@ func (b block) fillSource(s *variableSource) {
 		s.text, _ = b.path(s.kind)
 	case sourceEnv:
 		text, ok := b.text(s.kind, textNonEmpty)
-		if ok && !envName.MatchString(text) {
+		if ok && !envName().MatchString(text) {
 			b.l.error(s.at, "Invalid name", "%s must be the name of an environment variable: letters, digits and _, for example \"JIRA_PASSWORD\".", b.subject(s.kind))
 		}
 		s.text = text
 	case sourceCredential:
 		text, ok := b.text(s.kind, textNonEmpty)
-		if ok && !credentialName.MatchString(text) {
+		if ok && !credentialName().MatchString(text) {
 			b.l.error(s.at, "Invalid name", "%s must be the name that the unit gives in LoadCredential=NAME:PATH, without a slash, for example \"jira_password\".", b.subject(s.kind))
 		}
 		s.text = text

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/pyyaml"
 )
@@ -14,12 +14,12 @@ import (
 var (
 	// versionPattern is PACK_VERSION_REGEX (reference.md 1.3): semver, but with
 	// lower-case letters only after - and +.
-	versionPattern = regexp.MustCompile(`^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)` +
+	versionPattern = lazyregexp.New(`^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)` +
 		`(?:-[\da-z\-]+(?:\.[\da-z\-]+)*)?(?:\+[\da-z\-]+(?:\.[\da-z\-]+)*)?$`)
 	// stackstormPattern is ST2_VERSION_REGEX, what registration asks of
 	// stackstorm_version.
-	stackstormPattern = regexp.MustCompile(`^((>?>|>=|=|<=|<?<)\s*[0-9]+\.[0-9]+\.[0-9]+?(\s*,)?\s*)+$`)
-	namePattern       = regexp.MustCompile(`^[a-z0-9_]+$`)
+	stackstormPattern = lazyregexp.New(`^((>?>|>=|=|<=|<?<)\s*[0-9]+\.[0-9]+\.[0-9]+?(\s*,)?\s*)+$`)
+	namePattern       = lazyregexp.New(`^[a-z0-9_]+$`)
 )
 
 // ReadMeta reads pack.yaml at the root of fsys. A pack that could not be
@@ -91,7 +91,7 @@ func readRef(root *pyyaml.Node) (pack.Ref, error) {
 	switch {
 	case !node.Truthy():
 		return "", &MetaError{Reason: "it has neither ref nor name, so StackStorm cannot know what the pack is called: add ref"}
-	case !ok || !namePattern.MatchString(name):
+	case !ok || !namePattern().MatchString(name):
 		return "", &MetaError{Reason: fmt.Sprintf("name %q cannot be a pack ref (only lower-case letters, digits and _ are allowed) and there is no ref: add ref", node.Str()), Line: node.Line}
 	}
 	return parseRef("name", name, node.Line)
@@ -118,7 +118,7 @@ func readVersion(root *pyyaml.Node) (string, error) {
 		return "", &MetaError{Reason: "it has no version; StackStorm needs one of the form 1.2.3", Line: line(node)}
 	}
 	version := node.Str()
-	if versionPattern.MatchString(version) {
+	if versionPattern().MatchString(version) {
 		return version, nil
 	}
 	reason := fmt.Sprintf("version %q is not of the form 1.2.3, and StackStorm refuses to register it "+
@@ -195,7 +195,7 @@ func (r *metaReader) stackstormVersion() string {
 		return ""
 	}
 	text, ok := node.Text()
-	if !ok || !stackstormPattern.MatchString(text) {
+	if !ok || !stackstormPattern().MatchString(text) {
 		r.warn("PS-PACK-ST2-VERSION", "stackstorm_version", node,
 			"stackstorm_version %q is not of the form \">=3.8.0, <4.0.0\"; StackStorm refuses to register the pack", node.Str())
 	}

@@ -2,10 +2,10 @@ package content
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pyyaml"
 )
 
@@ -31,7 +31,7 @@ func (f SchemaFault) String() string {
 }
 
 // parameterName is Python's ^\w+$.
-var parameterName = regexp.MustCompile(`^[\p{L}\p{N}_]+\n?$`)
+var parameterName = lazyregexp.New(`^[\p{L}\p{N}_]+\n?$`)
 
 // CheckSchemas compares a mapping from names to schemas with StackStorm's
 // meta-schema: that of action parameters at the first level (one type, no other
@@ -40,7 +40,7 @@ func CheckSchemas(attributes *pyyaml.Node) []SchemaFault {
 	var c schemaChecker
 	for _, p := range attributes.Pairs() {
 		c.attribute = p.Key.Str()
-		if p.Key.Kind != pyyaml.String || !parameterName.MatchString(c.attribute) {
+		if p.Key.Kind != pyyaml.String || !parameterName().MatchString(c.attribute) {
 			c.fault(p.Key, "", "its name may hold only letters, digits and _")
 		}
 		if p.Value.Kind == pyyaml.Mapping {

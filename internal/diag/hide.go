@@ -2,13 +2,13 @@ package diag
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/nearest"
 )
 
@@ -219,7 +219,7 @@ func (w *walker) header(name string, top bool, start int) {
 		switch w.peek() {
 		case hclsyntax.TokenOBrace:
 			end := w.tokens[w.at].Range.End.Byte
-			if blockHeader.Match(w.source.bytes[start:end]) {
+			if blockHeader().Match(w.source.bytes[start:end]) {
 				w.source.safe = append(w.source.safe, mask{start: start, end: end})
 			}
 			w.at++
@@ -409,32 +409,32 @@ func (s *source) trusted(start, end int) bool {
 }
 
 // plainUser is the one form in which an @ in a source carries no credential.
-var plainUser = regexp.MustCompile(`\A(ssh://)?[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9.\[\]-]+[:/][^@?#]*\z`)
+var plainUser = lazyregexp.New(`\A(ssh://)?[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9.\[\]-]+[:/][^@?#]*\z`)
 
 // mayCarryCredential reports whether the text looks like a URL with a user, a
 // password or a query.
 func mayCarryCredential(text string) bool {
 	if strings.Contains(text, "@") {
-		return !plainUser.MatchString(text)
+		return !plainUser().MatchString(text)
 	}
 	return strings.Contains(text, "://") && strings.ContainsAny(text, "?#")
 }
 
 var (
-	punctuation = regexp.MustCompile(`\A[\s{}\[\](),=]*\z`)
-	blockHeader = regexp.MustCompile(`\A\s*(packsync|variable|locals|stackstorm|registration|base_path|index|network|credentials|pack)(\s+"[A-Za-z0-9_./:-]*")?\s*\{?\s*\z`)
+	punctuation = lazyregexp.New(`\A[\s{}\[\](),=]*\z`)
+	blockHeader = lazyregexp.New(`\A\s*(packsync|variable|locals|stackstorm|registration|base_path|index|network|credentials|pack)(\s+"[A-Za-z0-9_./:-]*")?\s*\{?\s*\z`)
 	// Two spaces around, as fmt writes them: a last line of base64 ends in = too.
-	beforeEquals = regexp.MustCompile(`\A\s*[a-z_][a-z0-9_]*\s+=\s`)
-	indentation  = regexp.MustCompile(`\A[ \t]*`)
+	beforeEquals = lazyregexp.New(`\A\s*[a-z_][a-z0-9_]*\s+=\s`)
+	indentation  = lazyregexp.New(`\A[ \t]*`)
 )
 
 // guessed returns what may be shown of a line whose tokens cannot be trusted.
 func guessed(line string) string {
 	switch {
-	case punctuation.MatchString(line), blockHeader.MatchString(line):
+	case punctuation().MatchString(line), blockHeader().MatchString(line):
 		return line
-	case beforeEquals.MatchString(line):
-		return beforeEquals.FindString(line) + hidden
+	case beforeEquals().MatchString(line):
+		return beforeEquals().FindString(line) + hidden
 	}
-	return indentation.FindString(line) + hidden
+	return indentation().FindString(line) + hidden
 }

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/packconfig"
 	"github.com/packsync/packsync/internal/pyyaml"
@@ -57,7 +57,7 @@ func (t *talk) put(q *Question) (text string, m meaning, err error) {
 			q.Reply = helpText()
 			continue
 		}
-		if word := strings.TrimSpace(answer); !q.Hidden && unknownCommand.MatchString(word) {
+		if word := strings.TrimSpace(answer); !q.Hidden && unknownCommand().MatchString(word) {
 			q.Reply = fmt.Sprintf("There is no command %s. A text that begins with a colon is typed with two: :%s", word, word)
 			continue
 		}
@@ -68,7 +68,7 @@ func (t *talk) put(q *Question) (text string, m meaning, err error) {
 	}
 }
 
-var unknownCommand = regexp.MustCompile(`^:[a-z]+$`)
+var unknownCommand = lazyregexp.New(`^:[a-z]+$`)
 
 func helpText() string {
 	var b strings.Builder
@@ -324,7 +324,7 @@ func cut(text string) string {
 }
 
 // reference is an expression that cannot hold a secret itself.
-var reference = regexp.MustCompile(`\A(var|local|each)\.[A-Za-z0-9_.\-]+\z`)
+var reference = lazyregexp.New(`\A(var|local|each)\.[A-Za-z0-9_.\-]+\z`)
 
 // describe says what a value is. Of a secret only where it comes from.
 func describe(s *config.Setting, secret bool) string {
@@ -334,7 +334,7 @@ func describe(s *config.Setting, secret bool) string {
 	_, sensitive := s.Value.(pack.Secret)
 	text, isText := s.Value.(string)
 	switch {
-	case s.Kind == config.Expression && reference.MatchString(s.Text):
+	case s.Kind == config.Expression && reference().MatchString(s.Text):
 		return s.Text
 	case s.Kind == config.Expression && (secret || sensitive || !s.Known): // it may hold one
 		return "(set, by an expression)"
@@ -361,10 +361,10 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-var secretWords = regexp.MustCompile(`(?i)(passw|passphrase|secret|token|api_?key|private_?key)`)
+var secretWords = lazyregexp.New(`(?i)(passw|passphrase|secret|token|api_?key|private_?key)`)
 
 // looksSecret guesses by the name of a key.
 func looksSecret(path []string) bool {
 	name := path[len(path)-1]
-	return secretWords.MatchString(name) && !strings.HasSuffix(name, "_file") && !strings.HasSuffix(name, "_path")
+	return secretWords().MatchString(name) && !strings.HasSuffix(name, "_file") && !strings.HasSuffix(name, "_path")
 }

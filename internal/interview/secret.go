@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/packsync/packsync/internal/config"
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/packconfig"
 )
@@ -107,7 +108,7 @@ func (t *talk) written(text string, m meaning, s slot) (done bool, reply string)
 	case m == wantsValue && isDynamic(text):
 		reply = t.try(s, config.NewSetting(text))
 		return reply == "", reply
-	case m == wantsValue && isVariable && variableName.MatchString(name):
+	case m == wantsValue && isVariable && variableName().MatchString(name):
 		sensitive, declared := t.Variables[name]
 		switch {
 		case !declared:
@@ -126,27 +127,27 @@ func notSensitive(name string) string {
 }
 
 var (
-	datastoreName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_]*\z`)
-	variableName  = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_-]*\z`)
-	envName       = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_]*\z`)
-	notInNames    = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+	datastoreName = lazyregexp.New(`\A[A-Za-z_][A-Za-z0-9_]*\z`)
+	variableName  = lazyregexp.New(`\A[A-Za-z_][A-Za-z0-9_-]*\z`)
+	envName       = lazyregexp.New(`\A[A-Za-z_][A-Za-z0-9_]*\z`)
+	notInNames    = lazyregexp.New(`[^A-Za-z0-9_]+`)
 )
 
 // take carries out one of the ways.
 func (t *talk) take(way string, s slot, a packconfig.Attribute, about Question) (done bool, reply string, err error) {
-	suggested := notInNames.ReplaceAllString(strings.Join(s.path, "_"), "_")
+	suggested := notInNames().ReplaceAllString(strings.Join(s.path, "_"), "_")
 	if !strings.HasPrefix(suggested, string(t.Ref)+"_") {
 		suggested = string(t.Ref) + "_" + suggested
 	}
 	if way == fromDatastore {
-		name, err := t.name(about, "The key of the datastore, without its scope", suggested, datastoreName)
+		name, err := t.name(about, "The key of the datastore, without its scope", suggested, datastoreName())
 		if err != nil {
 			return false, "", backIsNoError(err)
 		}
 		reply := t.fromStore(s, name)
 		return reply == "", reply, nil
 	}
-	name, err := t.name(about, "The name of the variable", suggested, variableName)
+	name, err := t.name(about, "The name of the variable", suggested, variableName())
 	if err != nil {
 		return false, "", backIsNoError(err)
 	}
@@ -162,7 +163,7 @@ func (t *talk) take(way string, s slot, a packconfig.Attribute, about Question) 
 	case fromFile:
 		v.File, err = t.name(about, "The file that holds the secret and nothing else", "/etc/packsync/"+name, nil)
 	case fromEnv:
-		v.Env, err = t.name(about, "The environment variable", strings.ToUpper(strings.ReplaceAll(name, "-", "_")), envName)
+		v.Env, err = t.name(about, "The environment variable", strings.ToUpper(strings.ReplaceAll(name, "-", "_")), envName())
 	}
 	if err != nil {
 		return false, "", backIsNoError(err)
@@ -230,13 +231,13 @@ func variableType(a packconfig.Attribute) string {
 	return ""
 }
 
-var datastoreKey = regexp.MustCompile(`\{\{\s*st2kv\.system\.([A-Za-z0-9_.]+)\s*(\|\s*decrypt_kv\s*)?\}\}`)
+var datastoreKey = lazyregexp.New(`\{\{\s*st2kv\.system\.([A-Za-z0-9_.]+)\s*(\|\s*decrypt_kv\s*)?\}\}`)
 
 // DatastoreKeys lists the keys that StackStorm is to look up for a config and
 // decrypt, sorted.
 func DatastoreKeys(s *config.Setting) (names []string) {
 	if text, isText := s.Value.(string); isText {
-		for _, found := range datastoreKey.FindAllStringSubmatch(text, -1) {
+		for _, found := range datastoreKey().FindAllStringSubmatch(text, -1) {
 			names = append(names, found[1])
 		}
 	}

@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // Constraint is which versions a user allows, in the sense that HCL users know
@@ -27,8 +28,8 @@ type term struct {
 }
 
 var (
-	termPattern    = regexp.MustCompile(`\A([=!<>~]*)\s*[vV]?([0-9][^\s]*)\z`)
-	versionPattern = regexp.MustCompile(`\A([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?([-+].*)?\z`)
+	termPattern    = lazyregexp.New(`\A([=!<>~]*)\s*[vV]?([0-9][^\s]*)\z`)
+	versionPattern = lazyregexp.New(`\A([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?([-+].*)?\z`)
 )
 
 // ParseConstraint reads comparisons separated by commas, all of which must
@@ -52,7 +53,7 @@ func parseTerm(text string) ([]term, error) {
 	if text == "" {
 		return nil, errors.New(`a comparison is empty: want for example "~> 1.2" or ">= 1.0, < 3.0"`)
 	}
-	m := termPattern.FindStringSubmatch(text)
+	m := termPattern().FindStringSubmatch(text)
 	if m == nil {
 		return nil, fmt.Errorf("%q is not an operator and a version: a tag or branch that is no version is chosen with tag or branch", text)
 	}
@@ -80,7 +81,7 @@ func parseTerm(text string) ([]term, error) {
 // parsePartial reads a version of one to three numbers and says how many were
 // written.
 func parsePartial(text string) (*semver.Version, int, error) {
-	m := versionPattern.FindStringSubmatch(text)
+	m := versionPattern().FindStringSubmatch(text)
 	if m == nil {
 		return nil, 0, fmt.Errorf("%q is not a version: want one to three numbers, as in 1.2.3", text)
 	}

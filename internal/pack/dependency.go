@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // Dependency is one entry of dependencies in a pack.yaml: the forms that `st2
@@ -23,7 +24,7 @@ type Dependency struct {
 func (d Dependency) String() string { return d.text }
 
 // githubPattern is OWNER/REPOSITORY, which means GitHub.
-var githubPattern = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*\z`)
+var githubPattern = lazyregexp.New(`\A[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*\z`)
 
 // ParseDependency reads NAME, OWNER/REPOSITORY or a git URL, each alone, with
 // =REVISION as StackStorm knows it, or with comparisons as in a version
@@ -64,7 +65,7 @@ func parseRequiredPack(what string) (Ref, Source, error) {
 		return ref, Source{}, err
 	case !strings.ContainsAny(what, "/@"):
 		return "", Source{}, errors.New("it is neither a pack's name (only lower-case letters, digits and _) nor an address")
-	case githubPattern.MatchString(what):
+	case githubPattern().MatchString(what):
 		what = "https://github.com/" + what
 	case strings.HasPrefix(what, "/"), strings.HasPrefix(what, "."):
 		return "", Source{}, errors.New("it is a directory, which another machine does not have")

@@ -6,8 +6,9 @@ import (
 	"net"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // SourceKind tells git repositories from plain directories.
@@ -49,9 +50,9 @@ var ErrCredentialInURL = errors.New("a source URL must not carry a credential")
 var ErrPlainHTTP = errors.New("http:// is only allowed to this machine (loopback): nothing proves who answers")
 
 var (
-	scpPattern    = regexp.MustCompile(`\A([A-Za-z0-9_][A-Za-z0-9._-]*)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]):([^\s]+)\z`)
-	hostPattern   = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\z`)
-	subdirPattern = regexp.MustCompile(`\A[^\x00-\x1f\x7f\\:]+\z`)
+	scpPattern    = lazyregexp.New(`\A([A-Za-z0-9_][A-Za-z0-9._-]*)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]):([^\s]+)\z`)
+	hostPattern   = lazyregexp.New(`\A[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\z`)
+	subdirPattern = lazyregexp.New(`\A[^\x00-\x1f\x7f\\:]+\z`)
 )
 
 // ParseSource reads a git URL: https, ssh (both forms), file, and http to a
@@ -64,7 +65,7 @@ func ParseSource(text string) (Source, error) {
 		return Source{}, fmt.Errorf("invalid source %q: it contains a space or control character", redactURL(text))
 	}
 	if !strings.Contains(text, "://") {
-		if m := scpPattern.FindStringSubmatch(text); m != nil {
+		if m := scpPattern().FindStringSubmatch(text); m != nil {
 			if strings.HasPrefix(m[3], "-") {
 				return Source{}, fmt.Errorf("invalid source %q: the path begins with -", text)
 			}
@@ -109,7 +110,7 @@ func ParseSource(text string) (Source, error) {
 		return Source{}, fmt.Errorf("invalid source %q: scheme %q is not supported (want https, ssh or file)", redactURL(text), u.Scheme)
 	}
 	host := strings.ToLower(u.Hostname())
-	if net.ParseIP(host) == nil && !hostPattern.MatchString(host) {
+	if net.ParseIP(host) == nil && !hostPattern().MatchString(host) {
 		return Source{}, fmt.Errorf("invalid source %q: bad host name", redactURL(text))
 	}
 	if u.Scheme == "http" && !IsLoopback(host) {
@@ -143,7 +144,7 @@ func ParseSubdir(text string) (string, error) {
 	}
 	clean := path.Clean(text)
 	switch {
-	case !subdirPattern.MatchString(text):
+	case !subdirPattern().MatchString(text):
 		return "", fmt.Errorf("invalid subdir %q: it contains a character that is not allowed", text)
 	case path.IsAbs(text), clean == "..", strings.HasPrefix(clean, "../"):
 		return "", fmt.Errorf("invalid subdir %q: it must lie inside the source", text)
@@ -160,7 +161,7 @@ func (s Source) Host() string {
 	if s.Kind != SourceGit {
 		return ""
 	}
-	if m := scpPattern.FindStringSubmatch(s.URL); m != nil && !strings.Contains(s.URL, "://") {
+	if m := scpPattern().FindStringSubmatch(s.URL); m != nil && !strings.Contains(s.URL, "://") {
 		return m[2]
 	}
 	u, err := url.Parse(s.URL)

@@ -116,7 +116,7 @@ func isBetween(line string) bool {
 func writeKey(out *strings.Builder, name string, s *config.Setting) error {
 	text, err := pyyaml.Marshal(map[string]any{name: written(s)})
 	line := string(text)
-	if doc, readErr := pyyaml.Unmarshal([]byte(name)); readErr == nil && doc.Root.Kind == pyyaml.String && plainName.MatchString(name) {
+	if doc, readErr := pyyaml.Unmarshal([]byte(name)); readErr == nil && doc.Root.Kind == pyyaml.String && plainName().MatchString(name) {
 		line = name + strings.TrimPrefix(line, `"`+name+`"`) // as a person writes it
 	}
 	out.WriteString(line)

@@ -8,10 +8,10 @@ package packconfig
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/pyyaml"
 )
@@ -178,11 +178,11 @@ func (d *differ) compareChildren(path string, before, after []child) {
 }
 
 // plainName is a key that needs no quotes in a dotted path.
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+var plainName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 func pathName(key *pyyaml.Node) string {
 	name := key.Str()
-	if key.Kind != pyyaml.String || plainName.MatchString(name) {
+	if key.Kind != pyyaml.String || plainName().MatchString(name) {
 		return name
 	}
 	return strconv.Quote(name)

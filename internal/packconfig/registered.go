@@ -52,7 +52,7 @@ func (r *registeredDiffer) mappings(path string, registered map[string]any, file
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		shown := name
-		if !plainName.MatchString(name) {
+		if !plainName().MatchString(name) {
 			shown = strconv.Quote(name)
 		}
 		before, was := registered[name]

@@ -210,7 +210,7 @@ func pathText(path []string) string {
 		if i > 0 {
 			b.WriteByte('.')
 		}
-		if _, err := strconv.Atoi(step); err == nil || plainName.MatchString(step) {
+		if _, err := strconv.Atoi(step); err == nil || plainName().MatchString(step) {
 			b.WriteString(step)
 			continue
 		}

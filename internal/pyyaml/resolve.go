@@ -4,23 +4,24 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // The implicit resolvers of PyYAML (yaml/resolver.py). They are what makes its
 // YAML 1.1 differ from every Go library, so they are ours. Python's $ also
 // matches before a last newline; a plain scalar never ends in one.
 var (
-	floatPattern = regexp.MustCompile(`^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?` +
+	floatPattern = lazyregexp.New(`^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?` +
 		`|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
 		`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*` +
 		`|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
-	intPattern = regexp.MustCompile(`^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
+	intPattern = lazyregexp.New(`^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
 		`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
-	timestampPattern = regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}` +
+	timestampPattern = lazyregexp.New(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}` +
 		`|[0-9]{4}-[0-9][0-9]?-[0-9][0-9]?(?:[Tt]|[ \t]+)[0-9][0-9]?:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?` +
 		`(?:[ \t]*(?:Z|[-+][0-9][0-9]?(?::[0-9]{2})?))?)$`)
 )
@@ -43,11 +44,11 @@ func resolve(text string) Kind {
 		return String
 	}
 	switch {
-	case floatPattern.MatchString(text):
+	case floatPattern().MatchString(text):
 		return Float
-	case intPattern.MatchString(text):
+	case intPattern().MatchString(text):
 		return Int
-	case timestampPattern.MatchString(text):
+	case timestampPattern().MatchString(text):
 		return Timestamp
 	}
 	return String
@@ -143,14 +144,14 @@ func cutSign(text string) (digits string, negative bool) {
 
 // datePattern is timestamp_regexp of yaml/constructor.py: what a !!timestamp may
 // look like, which is more than what a plain scalar is taken for.
-var datePattern = regexp.MustCompile(`^([0-9]{4})-([0-9][0-9]?)-([0-9][0-9]?)` +
+var datePattern = lazyregexp.New(`^([0-9]{4})-([0-9][0-9]?)-([0-9][0-9]?)` +
 	`(?:(?:[Tt]|[ \t]+)([0-9][0-9]?):([0-9]{2}):([0-9]{2})(?:\.[0-9]*)?` +
 	`(?:[ \t]*(?:Z|[-+]([0-9][0-9]?)(?::([0-9]{2}))?))?)?$`)
 
 // checkTimestamp refuses what Python's datetime refuses: a day that is not in
 // the calendar, a time that is not on the clock.
 func checkTimestamp(text string) error {
-	match := datePattern.FindStringSubmatch(text)
+	match := datePattern().FindStringSubmatch(text)
 	if match == nil {
 		return fmt.Errorf("it is not a timestamp")
 	}

@@ -3,12 +3,13 @@ package reconcile
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 var (
-	versionLine = regexp.MustCompile(`(?m)^__version__\s*=\s*["']([0-9]+\.[0-9]+)(\.[0-9]+|dev)?`)
+	versionLine = lazyregexp.New(`(?m)^__version__\s*=\s*["']([0-9]+\.[0-9]+)(\.[0-9]+|dev)?`)
 	// st2Versions is where StackStorm's packages put its own code (reference.md 1.7).
 	st2Versions = filepath.Join("st2", "lib", "python3*", "site-packages", "st2common", "__init__.py")
 )
@@ -31,7 +32,7 @@ func (w *world) stackstormVersion() string {
 		if err != nil {
 			continue
 		}
-		if m := versionLine.FindSubmatch(text); m != nil {
+		if m := versionLine().FindSubmatch(text); m != nil {
 			patch := string(m[2])
 			if patch == "" || patch == "dev" { // as StackStorm reads its own development versions
 				patch = ".0"

@@ -2,11 +2,11 @@ package review
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/packsync/packsync/internal/content"
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -78,8 +78,8 @@ func (c *collector) add(at content.Place, by, kind, text string, parameters []st
 		c.found = append(c.found, r)
 		return
 	}
-	literals := quoted.FindAllStringSubmatch(text, -1)
-	r.certain = len(literals) == 1 && strings.TrimSpace(alone.ReplaceAllString(text, "$1")) == literals[0][0]
+	literals := quoted().FindAllStringSubmatch(text, -1)
+	r.certain = len(literals) == 1 && strings.TrimSpace(alone().ReplaceAllString(text, "$1")) == literals[0][0]
 	r.To = ""
 	for _, literal := range literals {
 		r.To = literal[1]
@@ -92,13 +92,13 @@ func (c *collector) add(at content.Place, by, kind, text string, parameters []st
 
 var (
 	// quoted is a text in an expression that may be the name of an action.
-	quoted = regexp.MustCompile(`['"]([a-z0-9_]+\.[\w.-]+)['"]`)
+	quoted = lazyregexp.New(`['"]([a-z0-9_]+\.[\w.-]+)['"]`)
 	// alone is an expression with nothing around it.
-	alone = regexp.MustCompile(`^\s*(?:<%|\{\{)(.*)(?:%>|\}\})\s*$`)
+	alone = lazyregexp.New(`^\s*(?:<%|\{\{)(.*)(?:%>|\}\})\s*$`)
 	// assigned is how a workflow gives a parameter beside the action's name.
-	assigned = regexp.MustCompile(`(?:^|\s)(\w+)=`)
+	assigned = lazyregexp.New(`(?:^|\s)(\w+)=`)
 	// named is how the words of an alias hold a parameter.
-	named = regexp.MustCompile(`\{\{\s*(\w+)`)
+	named = lazyregexp.New(`\{\{\s*(\w+)`)
 )
 
 // splitInline separates the name of an action from parameters behind it, as
@@ -109,7 +109,7 @@ func splitInline(text string) (action string, parameters []string) {
 		return text, nil
 	}
 	action, rest, _ := strings.Cut(trimmed, " ")
-	for _, m := range assigned.FindAllStringSubmatch(rest, -1) {
+	for _, m := range assigned().FindAllStringSubmatch(rest, -1) {
 		parameters = append(parameters, m[1])
 	}
 	return action, parameters
@@ -117,7 +117,7 @@ func splitInline(text string) (action string, parameters []string) {
 
 func formatParameters(a content.Alias) (names []string) {
 	for _, text := range representations(&a) {
-		for _, m := range named.FindAllStringSubmatch(text, -1) {
+		for _, m := range named().FindAllStringSubmatch(text, -1) {
 			names = append(names, m[1])
 		}
 	}

@@ -1,9 +1,10 @@
 package review
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // token is a word of an alias, or a part that may be left out.
@@ -15,15 +16,15 @@ type token struct {
 var (
 	// leftOut is what StackStorm's parser lets a person leave out: a group with a
 	// question mark, and a parameter with a default.
-	leftOut = regexp.MustCompile(`\([^()]*\)\?|\{\{[^{}]*=(?:[^{}]|\{[^{}]*\})*\}\}`)
-	slot    = regexp.MustCompile(`\{\{\s*[^{}=\s]+\s*(=(?:[^{}]|\{[^{}]*\})*)?\}\}`)
+	leftOut = lazyregexp.New(`\([^()]*\)\?|\{\{[^{}]*=(?:[^{}]|\{[^{}]*\})*\}\}`)
+	slot    = lazyregexp.New(`\{\{\s*[^{}=\s]+\s*(=(?:[^{}]|\{[^{}]*\})*)?\}\}`)
 )
 
 // tokens takes a representation apart.
 func tokens(text string) (out []token) {
-	plain := func(part string) string { return slot.ReplaceAllString(part, "{{}}") }
+	plain := func(part string) string { return slot().ReplaceAllString(part, "{{}}") }
 	for {
-		at := leftOut.FindStringIndex(text)
+		at := leftOut().FindStringIndex(text)
 		head := text
 		if at != nil {
 			head = text[:at[0]]
@@ -75,7 +76,7 @@ func reworded(before, after []string) (gone, come, otherwise []string) {
 }
 
 func parametersOf(text string) (names []string) {
-	for _, m := range named.FindAllStringSubmatch(text, -1) {
+	for _, m := range named().FindAllStringSubmatch(text, -1) {
 		names = append(names, m[1])
 	}
 	return names

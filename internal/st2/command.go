@@ -9,12 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 )
 
@@ -110,7 +110,7 @@ func (c *command) explain(stderr string, req Request) (text, hint string) {
 }
 
 // exceptionLine begins the reason after a Python traceback.
-var exceptionLine = regexp.MustCompile(`^[A-Za-z_][\w.]*: `)
+var exceptionLine = lazyregexp.New(`^[A-Za-z_][\w.]*: `)
 
 // lastWords returns the reason that a Python program ends with: the exception
 // after its last traceback, without the config values that StackStorm quotes. A
@@ -120,7 +120,7 @@ func lastWords(stderr string) string {
 	if i := strings.LastIndex(stderr, traceback); i >= 0 {
 		lines := strings.Split(stderr[i+len(traceback):], "\n")
 		for n, line := range lines {
-			if exceptionLine.MatchString(line) {
+			if exceptionLine().MatchString(line) {
 				_, reason, _ := strings.Cut(strings.Join(lines[n:], "\n"), ": ")
 				return shorten(hideValues(strings.TrimSpace(reason)))
 			}
@@ -153,13 +153,13 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:enough], "") + "…"
 }
 
-var countLine = regexp.MustCompile(`Registered (\d+) ([a-z ]+)\.`)
+var countLine = lazyregexp.New(`Registered (\d+) ([a-z ]+)\.`)
 
 // readCounts reads what the command says that it registered, in the words of the
 // API's answer. A line for each kind is always there on success.
 func readCounts(stderr []byte) map[string]int {
 	counts := map[string]int{}
-	for _, m := range countLine.FindAllSubmatch(stderr, -1) {
+	for _, m := range countLine().FindAllSubmatch(stderr, -1) {
 		if n, err := strconv.Atoi(string(m[1])); err == nil {
 			counts[strings.ReplaceAll(string(m[2]), " ", "_")] = n
 		}

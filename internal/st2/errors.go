@@ -2,9 +2,10 @@ package st2
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 func setAttempts(err error, attempts int) {
@@ -34,21 +35,21 @@ func isOutage(text string) bool {
 // StackStorm quotes config values when it says why a config is invalid, up to
 // the whole config ("On instance[…]"). Only what stands before them is kept.
 var (
-	invalidAttribute = regexp.MustCompile(`(?s)(Failed validating attribute "[^"\n]*" in config for pack "[^"\n]*" \([^)\n]*\)): .*`)
-	invalidConfig    = regexp.MustCompile(`(?s)(Failed to register config "[^"\n]*" for pack "[^"\n]*"): (.*)`)
-	yamlPlace        = regexp.MustCompile(`line \d+, column \d+`)
+	invalidAttribute = lazyregexp.New(`(?s)(Failed validating attribute "[^"\n]*" in config for pack "[^"\n]*" \([^)\n]*\)): .*`)
+	invalidConfig    = lazyregexp.New(`(?s)(Failed to register config "[^"\n]*" for pack "[^"\n]*"): (.*)`)
+	yamlPlace        = lazyregexp.New(`line \d+, column \d+`)
 	// What jsonschema says of a value begins with the value, whatever is around it.
-	schemaVerdict = regexp.MustCompile(` (is|was|are|does|do|has|have|should) (not |non-)?(of type|one of|valid under|match|unique|too |less than|greater than|a multiple of|expected|allowed|be valid|a dependency|equal)`)
+	schemaVerdict = lazyregexp.New(` (is|was|are|does|do|has|have|should) (not |non-)?(of type|one of|valid under|match|unique|too |less than|greater than|a multiple of|expected|allowed|be valid|a dependency|equal)`)
 )
 
 const valueHidden = "the value does not fit the schema (the value itself is hidden)"
 
 // hideValues takes the config values out of what StackStorm said.
 func hideValues(text string) string {
-	if m := invalidAttribute.FindStringSubmatch(text); m != nil {
+	if m := invalidAttribute().FindStringSubmatch(text); m != nil {
 		return m[1] + ": " + valueHidden
 	}
-	m := invalidConfig.FindStringSubmatch(text)
+	m := invalidConfig().FindStringSubmatch(text)
 	switch {
 	case m == nil:
 		// Any other report of a JSON schema ends with the instance it judged;
@@ -61,14 +62,14 @@ func hideValues(text string) string {
 			return valueHidden
 		}
 		// About a request, which holds no config; but there the same words come first.
-		if verdicts := schemaVerdict.FindAllStringIndex(text, -1); verdicts != nil {
+		if verdicts := schemaVerdict().FindAllStringIndex(text, -1); verdicts != nil {
 			return "a value (hidden)" + text[verdicts[len(verdicts)-1][0]:]
 		}
 		return before
 	case strings.HasPrefix(m[2], `Values specified as "secret: True"`):
 		return text
-	case yamlPlace.MatchString(m[2]):
-		places := yamlPlace.FindAllString(m[2], -1)
+	case yamlPlace().MatchString(m[2]):
+		places := yamlPlace().FindAllString(m[2], -1)
 		return m[1] + ": it is not readable YAML (" + places[len(places)-1] + ")"
 	}
 	return m[1] + ": " + valueHidden

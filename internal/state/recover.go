@@ -7,12 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // A DamagedError reports a record that cannot be trusted and could not be
@@ -130,7 +131,7 @@ func (s *Store) checkNewest(rec *Record) error {
 	return nil
 }
 
-var serialPattern = regexp.MustCompile(`"serial": ([0-9]{1,19}),`)
+var serialPattern = lazyregexp.New(`"serial": ([0-9]{1,19}),`)
 
 // peekSerial reads the serial near the beginning of a record; 0 if there is
 // none. It judges nothing else.
@@ -148,7 +149,7 @@ func peekSerial(path string) (serial uint64, err error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, err
 	}
-	m := serialPattern.FindSubmatch(head[:n])
+	m := serialPattern().FindSubmatch(head[:n])
 	if m == nil {
 		return 0, nil
 	}

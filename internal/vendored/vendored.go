@@ -17,10 +17,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/safefs"
 )
 
@@ -30,7 +30,7 @@ const sumsName = "SHA256SUMS"
 // marker is its first line, a comment for sha256sum. The number is the format.
 const marker = "# packsync vendor 1"
 
-var sumLine = regexp.MustCompile(`\A([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9._/+!-]*)\z`)
+var sumLine = lazyregexp.New(`\A([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9._/+!-]*)\z`)
 
 // Bundle is a directory that Write made. It is safe for concurrent use; nil is
 // a bundle of nothing.
@@ -67,7 +67,7 @@ func parseSums(text string) (map[string]string, error) {
 	}
 	sums := map[string]string{}
 	for line := range strings.Lines(rest) {
-		m := sumLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+		m := sumLine().FindStringSubmatch(strings.TrimSuffix(line, "\n"))
 		if m == nil || !filepath.IsLocal(m[2]) {
 			return nil, errors.New("it is damaged: copy the bundle again, or make it anew with packsync vendor")
 		}
@@ -161,7 +161,7 @@ func Create(disk safefs.Disk, dir string) (*Writer, error) {
 
 // Add puts a file into the bundle. name is relative, with slashes.
 func (w *Writer) Add(name string, data []byte) error {
-	if !sumLine.MatchString(strings.Repeat("0", 64)+"  "+name) || !filepath.IsLocal(name) || name == sumsName {
+	if !sumLine().MatchString(strings.Repeat("0", 64)+"  "+name) || !filepath.IsLocal(name) || name == sumsName {
 		return fmt.Errorf("make vendored bundle: bad name %q", name)
 	}
 	sum := sumOf(data)

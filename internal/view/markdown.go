@@ -3,10 +3,10 @@ package view
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/plan"
 	"github.com/packsync/packsync/internal/reconcile"
@@ -254,7 +254,7 @@ func commitCell(p reconcile.DiffedPack) string {
 }
 
 // onForge is a repository whose forge shows the difference between two commits.
-var onForge = regexp.MustCompile(`^https://(github\.com|gitlab\.com)/([\w.-]+/[\w.-]+?)(?:\.git)?/?$`)
+var onForge = lazyregexp.New(`^https://(github\.com|gitlab\.com)/([\w.-]+/[\w.-]+?)(?:\.git)?/?$`)
 
 // compareLink is where the whole difference can be read, "" where that is not
 // known.
@@ -262,7 +262,7 @@ func compareLink(p reconcile.DiffedPack) string {
 	if p.Before == nil || p.After == nil || p.Before.Source != p.After.Source || p.Before.Commit == "" || p.Before.Commit == p.After.Commit {
 		return ""
 	}
-	m := onForge.FindStringSubmatch(p.After.Source)
+	m := onForge().FindStringSubmatch(p.After.Source)
 	if m == nil {
 		return ""
 	}
@@ -305,11 +305,11 @@ func gradesCell(p reconcile.DiffedPack) string {
 }
 
 // special are the characters that mean something in Markdown or HTML.
-var special = regexp.MustCompile("[\\\\`*_{}\\[\\]()<>#+.!|~&-]")
+var special = lazyregexp.New("[\\\\`*_{}\\[\\]()<>#+.!|~&-]")
 
 // autolink are beginnings that a forge makes links or mentions of by itself; a
 // character without width behind them stops it.
-var autolink = regexp.MustCompile(`(?i)(@|#|!|\$|%|&|://|www\.|GH-)`)
+var autolink = lazyregexp.New(`(?i)(@|#|!|\$|%|&|://|www\.|GH-)`)
 
 // escape makes foreign text mean nothing but itself. Line breaks become blanks.
 func escape(text string) string {
@@ -317,7 +317,7 @@ func escape(text string) string {
 	const width0 = "\u200b"
 	var b strings.Builder
 	for {
-		at := autolink.FindStringIndex(text)
+		at := autolink().FindStringIndex(text)
 		if at == nil {
 			break
 		}
@@ -329,7 +329,7 @@ func escape(text string) string {
 }
 
 func escapeSpecial(text string) string {
-	return special.ReplaceAllStringFunc(text, func(c string) string {
+	return special().ReplaceAllStringFunc(text, func(c string) string {
 		switch c {
 		case "<":
 			return "&lt;"

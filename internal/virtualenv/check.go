@@ -81,7 +81,7 @@ func inspect(dir string) error {
 	if len(sites) == 0 {
 		return errors.New("it has no site-packages directory")
 	}
-	if m := namedVersion.FindStringSubmatch(filepath.Base(real)); m != nil {
+	if m := namedVersion().FindStringSubmatch(filepath.Base(real)); m != nil {
 		return isFor(sites, m[1])
 	}
 	return nil

@@ -11,11 +11,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/tree"
 )
 
@@ -292,9 +292,9 @@ func (c *copier) own(f *os.File, mode fs.FileMode) error {
 	return f.Chmod(mode.Perm())
 }
 
-var interpreterName = regexp.MustCompile(`\Abin/(python|pypy)[0-9.]*\z`)
+var interpreterName = lazyregexp.New(`\Abin/(python|pypy)[0-9.]*\z`)
 
-func isInterpreter(at string) bool { return interpreterName.MatchString(at) }
+func isInterpreter(at string) bool { return interpreterName().MatchString(at) }
 
 // link copies a link that stays in the virtualenv, or that leads to the
 // interpreter.

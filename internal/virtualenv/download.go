@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"syscall"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/safefs"
 )
 
@@ -89,7 +89,7 @@ func (w *workshop) fetchWheels() pipCommand {
 // into the wheels that they build, so that the same source gives the same wheel.
 const sameTime = "SOURCE_DATE_EPOCH=315532800"
 
-var wheelName = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl\z`)
+var wheelName = lazyregexp.New(`\A[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl\z`)
 
 // maxWheel is the largest wheel, in bytes. The largest on PyPI have 3 GB.
 const maxWheel = 4 << 30
@@ -131,7 +131,7 @@ func (w *workshop) takeWheels(ctx context.Context, dir string) (names []string, 
 }
 
 func (w *workshop) takeWheel(src, dst *os.Root, name string) (err error) {
-	if !wheelName.MatchString(name) {
+	if !wheelName().MatchString(name) {
 		if w.opts.OnlyBinary {
 			return fmt.Errorf("%s is no wheel, and only_binary allows wheels only: set only_binary = false for this pack, or leave the package out", clip(name))
 		}

@@ -11,9 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // st2Python is the interpreter of a StackStorm package (reference.md 3.10:
@@ -27,8 +28,8 @@ type interpreter struct {
 }
 
 var (
-	namedVersion = regexp.MustCompile(`\A(?:python|pypy)([0-9]+\.[0-9]+)\z`)
-	plainVersion = regexp.MustCompile(`\A[0-9]+\.[0-9]+\z`)
+	namedVersion = lazyregexp.New(`\A(?:python|pypy)([0-9]+\.[0-9]+)\z`)
+	plainVersion = lazyregexp.New(`\A[0-9]+\.[0-9]+\z`)
 )
 
 // findPython chooses the interpreter and learns its version, from the name of
@@ -43,7 +44,7 @@ func findPython(path string) (interpreter, error) {
 	if err != nil {
 		return interpreter{}, fmt.Errorf("find the Python interpreter: %w: install it, or set stackstorm.python", err)
 	}
-	if m := namedVersion.FindStringSubmatch(filepath.Base(real)); m != nil {
+	if m := namedVersion().FindStringSubmatch(filepath.Base(real)); m != nil {
 		return interpreter{path, m[1]}, nil
 	}
 	version, err := askVersion(context.Background(), path) // of no caller: the answer is kept for all
@@ -85,7 +86,7 @@ func askVersion(ctx context.Context, python string) (string, error) {
 		return "", fmt.Errorf("run the Python interpreter %s: %w", python, err)
 	}
 	version := strings.TrimSpace(out.String())
-	if !plainVersion.MatchString(version) {
+	if !plainVersion().MatchString(version) {
 		return "", fmt.Errorf("run the Python interpreter %s: it is no Python: asked for its version, it says %q", python, clip(version))
 	}
 	return version, nil
@@ -134,7 +135,7 @@ func (w *workshop) probe(ctx context.Context, py interpreter) (pythonFacts, erro
 	if facts.st2Site == "" {
 		facts.st2Site = p.ST2Site
 	}
-	if facts.st2Site != "" && !plainPath.MatchString(facts.st2Site) {
+	if facts.st2Site != "" && !plainPath().MatchString(facts.st2Site) {
 		return pythonFacts{}, fmt.Errorf("the path %q of StackStorm's packages cannot stand in a .pth file", facts.st2Site)
 	}
 	return facts, nil

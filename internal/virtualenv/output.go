@@ -99,7 +99,7 @@ func hide(text string, secrets []string) string {
 	return redactURLs(text)
 }
 
-func redactURLs(text string) string { return credentialPattern.ReplaceAllString(text, "://***@") }
+func redactURLs(text string) string { return credentialPattern().ReplaceAllString(text, "://***@") }
 
 // clip makes foreign text harmless to a terminal, and short.
 func clip(text string) string {

@@ -180,7 +180,7 @@ func (w *workshop) caBundle() (string, error) {
 // over what it cannot read, so that this must not be left to it.
 func (w *workshop) handOverWheels(wheels map[string]func() ([]byte, error)) error {
 	for _, name := range slices.Sorted(maps.Keys(wheels)) {
-		if !wheelName.MatchString(name) {
+		if !wheelName().MatchString(name) {
 			return fmt.Errorf("%q is no name of a wheel", name)
 		}
 		content, err := wheels[name]()

@@ -6,9 +6,10 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
 // requirementsFile is what StackStorm looks for at the top of a pack.
@@ -61,14 +62,14 @@ func (reqs requirements) read(packTree fs.FS, name string) error {
 }
 
 var (
-	commentPattern  = regexp.MustCompile(`(^|\s+)#.*$`)
-	commentLine     = regexp.MustCompile(`\A\s*#`)
-	includeOption   = regexp.MustCompile(`\A(?:-([rc])|--(requirem\w*|const\w*)(?:=|\z))(.*)\z`)
-	wordPattern     = regexp.MustCompile(`(?:[^\s'"]|'[^']*'|"[^"]*")+`)
-	quotePattern    = regexp.MustCompile(`'([^']*)'|"([^"]*)"`)
-	schemePattern   = regexp.MustCompile(`\A[a-z][a-z+]*:`)
-	noBinaryPattern = regexp.MustCompile(`(^|\s)--no-b[a-z-]*`)
-	editablePattern = regexp.MustCompile(`\A(-e|--e[dit]\w*)`)
+	commentPattern  = lazyregexp.New(`(^|\s+)#.*$`)
+	commentLine     = lazyregexp.New(`\A\s*#`)
+	includeOption   = lazyregexp.New(`\A(?:-([rc])|--(requirem\w*|const\w*)(?:=|\z))(.*)\z`)
+	wordPattern     = lazyregexp.New(`(?:[^\s'"]|'[^']*'|"[^"]*")+`)
+	quotePattern    = lazyregexp.New(`'([^']*)'|"([^"]*)"`)
+	schemePattern   = lazyregexp.New(`\A[a-z][a-z+]*:`)
+	noBinaryPattern = lazyregexp.New(`(^|\s)--no-b[a-z-]*`)
+	editablePattern = lazyregexp.New(`\A(-e|--e[dit]\w*)`)
 )
 
 // logicalLines splits a requirement file as pip does: a backslash at the end
@@ -76,14 +77,14 @@ var (
 func logicalLines(text string) (lines []string) {
 	joined := ""
 	keep := func(line string) {
-		if line = strings.TrimSpace(commentPattern.ReplaceAllString(line, "")); line != "" {
+		if line = strings.TrimSpace(commentPattern().ReplaceAllString(line, "")); line != "" {
 			lines = append(lines, line)
 		}
 	}
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		line = strings.TrimRight(line, "\r\n")
 		switch {
-		case commentLine.MatchString(line):
+		case commentLine().MatchString(line):
 			keep(joined + " " + line)
 			joined = ""
 		case strings.HasSuffix(line, `\`):
@@ -100,13 +101,13 @@ func logicalLines(text string) (lines []string) {
 // includedFile returns the file that a line includes, as it is written there.
 // pip takes one a line, -r before -c, and none where a requirement comes first.
 func includedFile(line string) (string, bool) {
-	words := wordPattern.FindAllString(line, -1)
+	words := wordPattern().FindAllString(line, -1)
 	if len(words) == 0 || !strings.HasPrefix(words[0], "-") {
 		return "", false
 	}
 	var first struct{ required, constraint string }
 	for i := 0; i < len(words); i++ {
-		m := includeOption.FindStringSubmatch(words[i])
+		m := includeOption().FindStringSubmatch(words[i])
 		if m == nil {
 			continue
 		}
@@ -115,7 +116,7 @@ func includedFile(line string) (string, bool) {
 			i++
 			name = words[i]
 		}
-		name = quotePattern.ReplaceAllString(name, "$1$2")
+		name = quotePattern().ReplaceAllString(name, "$1$2")
 		if kind := (m[1] + m[2])[0]; kind == 'r' && first.required == "" {
 			first.required = name
 		} else if kind == 'c' && first.constraint == "" {
@@ -126,7 +127,7 @@ func includedFile(line string) (string, bool) {
 	if name == "" {
 		name = first.constraint
 	}
-	return name, name != "" && !schemePattern.MatchString(name)
+	return name, name != "" && !schemePattern().MatchString(name)
 }
 
 // needsBuilding tells why a line makes pip build something although only wheels
@@ -134,15 +135,15 @@ func includedFile(line string) (string, bool) {
 // a file can take it back.
 func needsBuilding(line string) string {
 	switch {
-	case noBinaryPattern.MatchString(line):
+	case noBinaryPattern().MatchString(line):
 		return "--no-binary asks for a build"
-	case editablePattern.MatchString(line):
+	case editablePattern().MatchString(line):
 		return "an editable install is a build"
 	case strings.HasPrefix(line, "-"):
 		return ""
 	}
 	target := line
-	if _, url, ok := strings.Cut(line, "@"); ok && strings.Contains(url, ":") && !schemePattern.MatchString(line) {
+	if _, url, ok := strings.Cut(line, "@"); ok && strings.Contains(url, ":") && !schemePattern().MatchString(line) {
 		target = strings.TrimSpace(url)
 	}
 	target, _, _ = strings.Cut(target, " ")
@@ -156,12 +157,12 @@ func needsBuilding(line string) string {
 }
 
 // credentialPattern matches a URL with user information.
-var credentialPattern = regexp.MustCompile(`://[^/\s@]+@`)
+var credentialPattern = lazyregexp.New(`://[^/\s@]+@`)
 
 // checkPolicy refuses what would break a promise before anything runs.
 func (b *Builder) checkPolicy(reqs requirements) error {
 	for _, text := range slices.Concat(b.opts.PipOptions, b.opts.BaseRequirements) {
-		if credentialPattern.MatchString(text) {
+		if credentialPattern().MatchString(text) {
 			return errors.New("a pip option or base requirement holds a URL with a user or password, which everybody on the host could read in the process list: set the index URL instead")
 		}
 	}
@@ -174,7 +175,7 @@ func (b *Builder) checkPolicy(reqs requirements) error {
 		return nil
 	}
 	for _, option := range b.opts.PipOptions {
-		if noBinaryPattern.MatchString(option) {
+		if noBinaryPattern().MatchString(option) {
 			return fmt.Errorf("pip option %q contradicts only_binary", option)
 		}
 	}

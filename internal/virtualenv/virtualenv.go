@@ -20,10 +20,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sync"
 	"time"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/safefs"
 	"github.com/packsync/packsync/internal/tree"
@@ -187,7 +187,7 @@ func (b *Builder) place(ctx context.Context, w *workshop, r Request) ([]string, 
 
 // plainPath is a path that no shell, no shebang line and none of the activate
 // scripts would have to quote.
-var plainPath = regexp.MustCompile(`\A/[A-Za-z0-9_@%+=,./-]+\z`)
+var plainPath = lazyregexp.New(`\A/[A-Za-z0-9_@%+=,./-]+\z`)
 
 func checkRequest(r Request) error {
 	for _, path := range []string{r.Stage, r.Final} {
@@ -198,7 +198,7 @@ func checkRequest(r Request) error {
 	if _, err := os.Lstat(r.Stage); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, fmt.Errorf("the stage %s is there already", r.Stage))
 	}
-	if !plainPath.MatchString(r.Final) {
+	if !plainPath().MatchString(r.Final) {
 		return fmt.Errorf("the path %q cannot stand in the scripts of a virtualenv: "+
 			"set virtualenvs_dir to one of letters, digits and _@%%+=,.- only", r.Final)
 	}

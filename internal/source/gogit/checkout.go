@@ -191,7 +191,7 @@ func (r *checkoutRepo) named(ctx context.Context, revision string) (ref string, 
 		return ref, commit, err
 	}
 	for steps != "" {
-		m := stepPattern.FindStringSubmatch(steps)
+		m := stepPattern().FindStringSubmatch(steps)
 		if m == nil {
 			return "", commit, errUnknown
 		}
@@ -223,7 +223,7 @@ func (r *checkoutRepo) start(name string) (string, plumbing.Hash, error) {
 			return ref, commit, err
 		}
 	}
-	if !hexPattern.MatchString(name) {
+	if !hexPattern().MatchString(name) {
 		return "", plumbing.ZeroHash, errUnknown
 	}
 	candidates, err := r.withPrefix(name)

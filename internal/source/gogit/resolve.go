@@ -5,23 +5,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/source"
 	"github.com/packsync/packsync/internal/transport"
 )
 
 var (
-	hexPattern = regexp.MustCompile(`\A[0-9a-f]{4,40}\z`)
+	hexPattern = lazyregexp.New(`\A[0-9a-f]{4,40}\z`)
 	// versionPattern is PACK_VERSION_REGEX (reference.md 1.3).
-	versionPattern = regexp.MustCompile(`\A(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-[0-9a-z-]+(?:\.[0-9a-z-]+)*)?(?:\+[0-9a-z-]+(?:\.[0-9a-z-]+)*)?\z`)
-	stepPattern    = regexp.MustCompile(`\A(?:\^\{(?:commit)?\}|([~^])([0-9]*))`)
+	versionPattern = lazyregexp.New(`\A(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-[0-9a-z-]+(?:\.[0-9a-z-]+)*)?(?:\+[0-9a-z-]+(?:\.[0-9a-z-]+)*)?\z`)
+	stepPattern    = lazyregexp.New(`\A(?:\^\{(?:commit)?\}|([~^])([0-9]*))`)
 )
 
 // Resolve implements source.Remote: the order of st2's clone_repo (reference.md
@@ -73,7 +73,7 @@ func (q *question) answer(ctx context.Context, revision string) (source.Resolved
 		return resolved(branchPrefix+revision, id), nil
 	}
 	// 3. A hash, then the names that git tries.
-	if hexPattern.MatchString(revision) {
+	if hexPattern().MatchString(revision) {
 		id, err := q.hash(ctx, revision)
 		if err == nil {
 			return resolved("", id), nil
@@ -89,7 +89,7 @@ func (q *question) answer(ctx context.Context, revision string) (source.Resolved
 		}
 	}
 	// 4. A version: the tag with a v before it.
-	if versionPattern.MatchString(revision) {
+	if versionPattern().MatchString(revision) {
 		if id, ok := q.adv.commit(tagPrefix + "v" + revision); ok {
 			return resolved(tagPrefix+"v"+revision, id), nil
 		}
@@ -209,7 +209,7 @@ func (q *question) withSteps(ctx context.Context, name, steps string) (source.Re
 	}
 	at := plumbing.NewHash(string(start.Commit))
 	for steps != "" {
-		m := stepPattern.FindStringSubmatch(steps)
+		m := stepPattern().FindStringSubmatch(steps)
 		if m == nil {
 			return source.Resolved{}, errUnknown
 		}
