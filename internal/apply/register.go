@@ -293,6 +293,9 @@ func (t *talk) end(ctx context.Context, x *turn) {
 	}
 	if x.err != nil {
 		x.result.Err, x.result.Pending = x.err, x.entry.Registered.Pending
+		if x.Action == plan.Register && !x.registered && len(x.result.Deleted)+len(x.result.Disabled) == 0 {
+			x.result.Changed = false // to tell StackStorm was all there was to do
+		}
 	}
 	t.stays(x)
 	t.record.Packs[x.Ref] = x.entry

@@ -144,12 +144,8 @@ type done struct {
 // has to be brought back by recovery.
 func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (done, error) {
 	d := done{failed: map[pack.Ref]error{}, configured: map[pack.Ref]bool{}, overridden: map[pack.Ref]bool{}}
-	for _, o := range in.Ops {
-		if o.Unregister {
-			if err := a.unregister(ctx, o, report); err != nil {
-				d.failed[o.Ref] = err
-			}
-		}
+	if slices.ContainsFunc(in.Ops, func(o op) bool { return o.Unregister }) {
+		a.unregisterAll(ctx, in, d, report)
 	}
 	for _, o := range in.Ops {
 		if d.failed[o.Ref] != nil {
@@ -176,6 +172,20 @@ func (a *Applier) perform(ctx context.Context, in *intent, report *Report) (done
 		d.overridden[o.Ref] = d.overridden[o.Ref] || o.Kind == opOverrides
 	}
 	return d, nil
+}
+
+// unregisterAll makes StackStorm forget the packs that go, while their files are there.
+func (a *Applier) unregisterAll(ctx context.Context, in *intent, d done, report *Report) {
+	ctx, span := trace.Begin(ctx, trace.Unload)
+	defer span.End()
+	for _, o := range in.Ops {
+		if !o.Unregister {
+			continue
+		}
+		if err := a.unregister(ctx, o, report); err != nil {
+			d.failed[o.Ref] = err
+		}
+	}
 }
 
 func dependsOnFailed(o op, dependsOn []pack.Ref, failed map[pack.Ref]error) (pack.Ref, bool) {

@@ -34,6 +34,7 @@ const (
 	Review   Step = "review"   // contents and configs are judged, the plan is made
 	Confirm  Step = "confirm"  // a person reads the plan
 	Stage    Step = "stage"    // everything is written beside its target, and made durable
+	Unload   Step = "unload"   // StackStorm is told which packs go
 	Swap     Step = "swap"     // directories are exchanged and recorded
 	Register Step = "register" // StackStorm is told
 )

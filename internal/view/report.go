@@ -15,12 +15,13 @@ import (
 // to be known, then the counts and how long it took ("" leaves that out).
 func Report(w io.Writer, r *apply.Report, took string, style Style) error {
 	out := &printer{w: w}
-	counts := map[plan.Action]int{}
+	counts, pending := map[plan.Action]int{}, 0
 	for _, p := range r.Packs {
 		switch {
 		case p.Err != nil && len(p.Pending) == 0:
 			out.lines(style, style.paint(red, "failed:")+" ", fmt.Sprintf("%s (%s): %v", p.Ref, p.Action, p.Err))
 		case len(p.Pending) > 0:
+			pending++
 			if p.Changed {
 				counts[p.Action]++
 			}
@@ -46,6 +47,9 @@ func Report(w io.Writer, r *apply.Report, took string, style Style) error {
 		if counts[a] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[a], done[a]))
 		}
+	}
+	if pending > 0 {
+		parts = append(parts, fmt.Sprintf("%d pending", pending))
 	}
 	text := "Applied: " + strings.Join(parts, ", ") + "."
 	if len(parts) == 0 {
