@@ -115,7 +115,7 @@ func cutLines(src []byte, start, end int) []byte {
 	before, after := src[:start], src[end:]
 	switch {
 	case len(bytes.TrimSpace(after)) == 0:
-		before, after = append(bytes.TrimRight(before, "\n"), '\n'), nil
+		before, after = bytes.TrimRight(before, "\n"), []byte("\n") // src is not ours to write into
 	case bytes.HasPrefix(after, []byte("\n")):
 		after = after[1:]
 	}

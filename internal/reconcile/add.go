@@ -176,6 +176,7 @@ type fileEdit struct {
 	w             *world
 	file          string
 	before, after []byte
+	fresh         bool // there was no such file
 }
 
 // resolve reads and resolves the declaration with another content of the file.
@@ -219,31 +220,39 @@ func (e *fileEdit) keepSame(ctx context.Context, plain, narrow []config.Block, c
 	return narrow, tried, err
 }
 
-// write writes the declaration and the lock. If the lock cannot be written, the
-// declaration is put back.
-func (e *fileEdit) write(lock *lockfile.File) error {
+// writeFile writes the file, unless somebody else changed it meanwhile.
+func (e *fileEdit) writeFile() error {
 	now, err := os.ReadFile(e.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read %s again: %w", e.file, err)
 	}
 	if !bytes.Equal(now, e.before) {
-		return fmt.Errorf("%s was changed by somebody else meanwhile: nothing was written; run the command again", e.file)
+		return fmt.Errorf("%s was changed by somebody else meanwhile, and is left alone: run the command again", e.file)
 	}
-	fresh := errors.Is(err, fs.ErrNotExist)
-	disk := e.w.disk()
-	if err := writeNew(disk, e.file, e.after); err != nil {
+	e.fresh = err != nil
+	if err := writeNew(e.w.disk(), e.file, e.after); err != nil {
 		return fmt.Errorf("write the declaration: %w", err)
 	}
-	err = lockfile.Write(disk, e.w.opts.LockFile, lock)
+	return nil
+}
+
+// write writes the file and the lock. If the lock cannot be written, the file is
+// put back.
+func (e *fileEdit) write(lock *lockfile.File) error {
+	if err := e.writeFile(); err != nil {
+		return err
+	}
+	disk := e.w.disk()
+	err := lockfile.Write(disk, e.w.opts.LockFile, lock)
 	if err == nil {
 		return nil
 	}
 	undo := func() error { return writeDeclaration(disk, e.file, e.before) }
-	if fresh {
+	if e.fresh {
 		undo = func() error { return disk.RemoveAll(e.file) }
 	}
 	if undone := undo(); undone != nil {
-		return errors.Join(err, fmt.Errorf("%s is written already and could not be put back, so the next packsync lock or apply pins what is new in it: %w", e.file, undone))
+		return errors.Join(err, fmt.Errorf("%s is written already and could not be put back, so the next packsync lock or apply brings the lock up to it: %w", e.file, undone))
 	}
 	return fmt.Errorf("%w; %s is as it was", err, e.file)
 }
