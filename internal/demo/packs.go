@@ -62,16 +62,19 @@ pack "greeter" {
 `
 
 // weatherPack is the pack with a config; a version differs from the next in more
-// than its number.
+// than its number, and 1.2.0 has no rule any more.
 func weatherPack(version string) gittest.Files {
-	return gittest.Files{
+	files := gittest.Files{
 		"pack.yaml":           manifest("weather", version),
 		"config.schema.yaml":  "---\nstation:\n  type: string\n  required: true\npassword:\n  type: string\n  secret: true\n",
 		"actions/report.yaml": action("report", "report.sh"),
 		"actions/report.sh*":  "#!/bin/sh\necho \"weather " + version + "\"\n",
-		"rules/no_umbrella.yaml": "---\nname: no_umbrella\nenabled: false\ntrigger:\n  type: core.st2.IntervalTimer\n" +
-			"  parameters:\n    unit: hours\n    delta: 1\naction:\n  ref: weather.report\n",
 	}
+	if version != "1.2.0" {
+		files["rules/no_umbrella.yaml"] = "---\nname: no_umbrella\nenabled: false\ntrigger:\n  type: core.st2.IntervalTimer\n" +
+			"  parameters:\n    unit: hours\n    delta: 1\naction:\n  ref: weather.report\n"
+	}
+	return files
 }
 
 var greeterPack = gittest.Files{

@@ -90,16 +90,19 @@ func update() []step {
 		},
 		{
 			title: "Save the plan of the update",
-			tale:  "A saved plan holds no secrets, and is applied exactly as it is or refused.",
+			tale:  "A saved plan holds no secrets, and is applied exactly as it is or refused. It says what StackStorm loses, too.",
 			args:  []string{"plan", "--out", "update.plan"},
-			says:  []string{"1 to update", "1.1.0 → 1.2.0"},
+			says:  []string{"1 to update", "1.1.0 → 1.2.0", "delete  rule weather.no_umbrella"},
 			then:  (*world).planHoldsNoSecret,
 		},
 		{
 			title: "Apply the saved plan",
-			tale:  "Nobody has to confirm it: it was reviewed.",
+			tale:  "Nobody has to confirm it: it was reviewed. StackStorm itself would keep the rule that 1.2.0 lacks for ever.",
+			first: func(w *world) error { w.stackstorm.forget(); return nil },
 			args:  []string{"apply", "update.plan"},
-			then:  func(w *world) error { return w.installedSays("packs/weather/actions/report.sh", "weather 1.2.0") },
+			then: func(w *world) error {
+				return errors.Join(w.installedSays("packs/weather/actions/report.sh", "weather 1.2.0"), w.onlyTheRuleIsDeleted())
+			},
 		},
 		{
 			title: "Apply it once more",
@@ -208,6 +211,19 @@ func (w *world) planHoldsNoSecret() error {
 	}
 	if strings.Contains(string(saved), password) || strings.Contains(string(saved), apiKey) {
 		return fmt.Errorf("the saved plan holds a secret")
+	}
+	return nil
+}
+
+func (w *world) onlyTheRuleIsDeleted() error {
+	var deleted []string
+	for _, line := range w.stackstorm.mutations() {
+		if strings.HasPrefix(line, "DELETE ") {
+			deleted = append(deleted, line)
+		}
+	}
+	if len(deleted) != 1 || !strings.HasPrefix(deleted[0], "DELETE /v1/rules/") {
+		return fmt.Errorf("StackStorm was told %q, and only the rule should be deleted", deleted)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (p *Planned) told(ctx context.Context, in *plan.Input, changes map[pack.Ref
 			return err
 		}
 		in.Told[d.pack.Ref] = told
-		in.Parts["what StackStorm was told of "+string(d.pack.Ref)] = plan.Digest(fmt.Sprint(told.Objects), told.Unknown)
+		in.Parts["the stale content of "+string(d.pack.Ref)+" in StackStorm"] = plan.Digest(fmt.Sprint(told.Objects), told.Unknown)
 	}
 	return nil
 }
