@@ -69,7 +69,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVar(&g.timings, "timings", false, "say where the time of the run went: on stderr, or in the JSON document")
 	root.AddCommand(newDiff(a), newWhy(a))
 	root.AddCommand(
-		newAdd(a), newRemove(a), newImport(a), newHistory(a), newRollback(a), newRelease(a), newState(a),
+		newInit(a), newAdd(a), newRemove(a), newImport(a), newHistory(a), newRollback(a), newRelease(a), newState(a),
 		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newRegister(a), newPlan(a), newApply(a), newDestroy(a), newWatch(a),
 		newStatus(a), newConfig(a), newVendor(a), newCache(a), newList(a), newShow(a), newSearch(a), newIndex(a), newVersion(a),
 	)

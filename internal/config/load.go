@@ -87,7 +87,7 @@ func LoadFS(fsys fs.FS, dir string, req Request) (*Config, map[string]*hcl.File,
 func unreadableDeclaration(path string, err error) *diag.Diagnostic {
 	if errors.Is(err, fs.ErrNotExist) {
 		return diag.Error(diag.Range{}, "No declaration found",
-			fmt.Sprintf("There is no file %s. packsync looks for packs.hcl in the current directory; name another directory with --chdir, or the file itself with --file. A new declaration can begin as a copy of packs.hcl.example.", path))
+			fmt.Sprintf("There is no file %s. packsync looks for packs.hcl in the current directory; name another directory with --chdir, or the file itself with --file. To begin one, run packsync init.", path))
 	}
 	return diag.Error(diag.Range{}, "Unreadable declaration", fmt.Sprintf("Cannot read %s: %s.", path, cause(err)))
 }

@@ -55,3 +55,23 @@ func Removed(w io.Writer, r *reconcile.Removed, style Style) error {
 	p.printf("\nNext: packsync plan. What is installed stays until packsync apply removes it.\n")
 	return p.err
 }
+
+// Begun prints what a new declaration was made from, and what to do with it.
+func Begun(w io.Writer, b *reconcile.Begun, style Style) error {
+	p := &printer{w: w}
+	p.printf("%s\n", style.paint(bold, Quote(fmt.Sprintf("Written: %s", b.File))))
+	switch {
+	case b.Root == "":
+		p.wrapped(style, "  ", "There is no StackStorm at /opt/stackstorm on this host: set root, if it is elsewhere.")
+	case b.Command == "":
+		p.wrapped(style, "  ", fmt.Sprintf("StackStorm is at %s. How to tell it what changed is yet to be chosen: the file says how.", b.Root))
+	default:
+		p.wrapped(style, "  ", fmt.Sprintf("StackStorm is at %s, and is told what changed with %s.", b.Root, b.Command))
+	}
+	if b.Packs > 0 {
+		p.printf("\nNext: packsync import    takes over what is installed already (%s)\n      packsync add PACK  declares another\n", plural(b.Packs, "pack", "packs"))
+		return p.err
+	}
+	p.printf("\nNext: packsync add PACK  declares a pack (packsync search WORD finds one)\n      packsync plan      shows what would change\n")
+	return p.err
+}
