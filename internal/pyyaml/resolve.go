@@ -11,22 +11,9 @@ import (
 	"github.com/packsync/packsync/internal/lazyregexp"
 )
 
-// The implicit resolvers of PyYAML (yaml/resolver.py). They are what makes its
-// YAML 1.1 differ from every Go library, so they are ours. Python's $ also
-// matches before a last newline; a plain scalar never ends in one.
-var (
-	floatPattern = lazyregexp.New(`^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?` +
-		`|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
-		`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*` +
-		`|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
-	intPattern = lazyregexp.New(`^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
-		`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$`)
-	timestampPattern = lazyregexp.New(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}` +
-		`|[0-9]{4}-[0-9][0-9]?-[0-9][0-9]?(?:[Tt]|[ \t]+)[0-9][0-9]?:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?` +
-		`(?:[ \t]*(?:Z|[-+][0-9][0-9]?(?::[0-9]{2})?))?)$`)
-)
-
-// resolve says which kind PyYAML gives a plain scalar.
+// resolve says which kind PyYAML gives a plain scalar, by the implicit resolvers
+// of yaml/resolver.py. They are what makes its YAML 1.1 differ from every Go
+// library, so they are ours.
 func resolve(text string) Kind {
 	switch text {
 	case "yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false", "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF":
@@ -38,17 +25,14 @@ func resolve(text string) Kind {
 	case "=":
 		return value
 	}
-	// The rest begins with a digit, a sign or a point: most scalars do not, and
-	// need no pattern.
-	if !strings.ContainsRune("-+.0123456789", rune(text[0])) {
-		return String
-	}
-	switch {
-	case floatPattern().MatchString(text):
+	switch first := text[0]; {
+	case first != '-' && first != '+' && first != '.' && !isDigit(first):
+		return String // most scalars
+	case looksFloat(text):
 		return Float
-	case intPattern().MatchString(text):
+	case looksInt(text):
 		return Int
-	case timestampPattern().MatchString(text):
+	case looksTimestamp(text):
 		return Timestamp
 	}
 	return String
