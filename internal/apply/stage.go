@@ -33,7 +33,9 @@ type Staged struct {
 }
 
 // Stage fetches, writes, reads back and makes durable everything that the plan
-// places. On an error it removes what it staged; nothing has changed then. All
+// places: one SyncFS for each work folder covers all, since nothing refers to the
+// stage before the intent record that Run writes afterwards, and recovery throws
+// away a stage without one. On an error it removes what it staged; nothing has changed then. All
 // packs that fail are named in the error.
 func (a *Applier) Stage(ctx context.Context, p *plan.Plan, content Content) (*Staged, error) {
 	ctx, span := trace.Begin(ctx, trace.Stage)
@@ -82,7 +84,7 @@ func (a *Applier) stage(ctx context.Context, s *Staged) error {
 		}
 		if !slices.Contains(s.works, work) {
 			s.works = append(s.works, work)
-			if err := a.Disk.MkdirAll(filepath.Join(work, stageDir), private); err != nil {
+			if err := a.Disk.MkdirStage(filepath.Join(work, stageDir), private); err != nil {
 				return fmt.Errorf("stage %s: %w", o.Ref, err)
 			}
 		}
@@ -164,7 +166,7 @@ func (a *Applier) stageVenv(ctx context.Context, o *op, c *plan.Change, content 
 			return err
 		}
 	}
-	if err := a.Disk.MkdirAll(filepath.Dir(o.Staged), private); err != nil {
+	if err := a.Disk.MkdirStage(filepath.Dir(o.Staged), private); err != nil {
 		return err
 	}
 	ctx, span := trace.Do(ctx, trace.Building)
@@ -182,7 +184,7 @@ func (a *Applier) stageTree(ctx context.Context, o *op, c *plan.Change, content 
 	if err != nil {
 		return err
 	}
-	if err := a.Disk.MkdirAll(o.Staged, private); err != nil {
+	if err := a.Disk.MkdirStage(o.Staged, private); err != nil {
 		return err
 	}
 	written, err := tree.Write(ctx, o.Staged, t, a.profile(c.After.Modes))
@@ -203,7 +205,7 @@ func (a *Applier) stageTree(ctx context.Context, o *op, c *plan.Change, content 
 }
 
 func (a *Applier) stageFile(o *op, data []byte, mode fs.FileMode) error {
-	if err := a.Disk.MkdirAll(filepath.Dir(o.Staged), private); err != nil {
+	if err := a.Disk.MkdirStage(filepath.Dir(o.Staged), private); err != nil {
 		return err
 	}
 	if err := a.Disk.MkdirAll(filepath.Dir(o.Live), safefs.Owner{Mode: 0o755, UID: a.Layout.ConfigUID, GID: a.Layout.ConfigGID}); err != nil {

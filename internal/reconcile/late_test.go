@@ -62,6 +62,10 @@ func (d lateDisk) MkdirAll(path string, owner safefs.Owner) error {
 	return d.do(func() error { return d.Disk.MkdirAll(path, owner) })
 }
 
+func (d lateDisk) MkdirStage(path string, owner safefs.Owner) error {
+	return d.do(func() error { return d.Disk.MkdirStage(path, owner) })
+}
+
 func (d lateDisk) Exchange(a, b string) error {
 	return d.do(func() error { return d.Disk.Exchange(a, b) })
 }

@@ -193,7 +193,12 @@ func wrap(what string, err error) error {
 
 // MkdirAll implements Disk. A directory gets its mode and owner before it gets
 // its name, so that a crash leaves no directory that is there but wrong.
-func (d *osDisk) MkdirAll(path string, owner Owner) (err error) {
+func (d *osDisk) MkdirAll(path string, owner Owner) error { return d.mkdirAll(path, owner, true) }
+
+// MkdirStage implements Disk.
+func (d *osDisk) MkdirStage(path string, owner Owner) error { return d.mkdirAll(path, owner, false) }
+
+func (d *osDisk) mkdirAll(path string, owner Owner, durable bool) (err error) {
 	defer func() { err = wrap("make directory "+path, err) }()
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
 		return fmt.Errorf("%q is not a clean absolute path", path)
@@ -205,7 +210,7 @@ func (d *osDisk) MkdirAll(path string, owner Owner) (err error) {
 	defer func() { err = errors.Join(err, unix.Close(at)) }()
 	for i := len(missing) - 1; i >= 0; i-- {
 		p := place{dir: at, name: filepath.Base(missing[i]), path: missing[i]}
-		if err := d.mkdir(p, owner); err != nil {
+		if err := d.mkdir(p, owner, durable); err != nil {
 			return err
 		}
 		next, err := openDir(at, p.name)
@@ -237,7 +242,7 @@ func deepest(path string) (int, []string, error) {
 	}
 }
 
-func (d *osDisk) mkdir(p place, owner Owner) error {
+func (d *osDisk) mkdir(p place, owner Owner, durable bool) error {
 	temp := TempName()
 	if err := d.step(OpMkdir, p.path, func() error { return makeOwned(p.dir, temp, owner) }); err != nil {
 		return err
@@ -248,6 +253,8 @@ func (d *osDisk) mkdir(p place, owner Owner) error {
 		return d.discard(p, temp, unix.AT_REMOVEDIR)
 	case err != nil:
 		return errors.Join(err, d.discard(p, temp, unix.AT_REMOVEDIR))
+	case !durable:
+		return nil
 	}
 	return d.step(OpSyncDir, filepath.Dir(p.path), func() error { return unix.Fsync(p.dir) })
 }

@@ -20,6 +20,10 @@ type Disk interface {
 	// the umask. Existing directories are left as they are; a link in the way is
 	// an error.
 	MkdirAll(path string, owner Owner) error
+	// MkdirStage is MkdirAll without making anything durable: for directories that
+	// nothing refers to before SyncFS was called for them. A power cut until then
+	// may take them back.
+	MkdirStage(path string, owner Owner) error
 	// Exchange swaps two directories or two files in one step. Where the file system cannot,
 	// the error wraps ErrNoExchange; for a mount point it wraps ErrMountPoint.
 	Exchange(a, b string) error

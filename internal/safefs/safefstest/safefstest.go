@@ -193,6 +193,10 @@ func mkdirAll(t *testing.T, d safefs.Disk, dir string) {
 	expectMode(t, dir+"/there", fs.ModeDir|0o711)
 	expectMode(t, dir+"/there/a", fs.ModeDir|0o755)
 	expectMode(t, dir+"/there/a/b", fs.ModeDir|0o755)
+	must(t, d.MkdirStage(dir+"/there/c/d", owner))
+	must(t, d.MkdirStage(dir+"/there", plain))
+	expectMode(t, dir+"/there", fs.ModeDir|0o711)
+	expectMode(t, dir+"/there/c/d", fs.ModeDir|0o755)
 }
 
 func mkdirTogether(t *testing.T, d safefs.Disk, dir string) {
@@ -212,6 +216,9 @@ func mkdirLink(t *testing.T, d safefs.Disk, dir string) {
 	layOut(t, dir, map[string]string{"real/x": "x", "link": "→real", "dangling": "→nothing", "file": "f"})
 	for _, path := range []string{"/link", "/link/new", "/dangling", "/dangling/new", "/file", "/file/new"} {
 		if err := d.MkdirAll(dir+path, plain); err == nil {
+			t.Errorf("made %s", path)
+		}
+		if err := d.MkdirStage(dir+path, plain); err == nil {
 			t.Errorf("made %s", path)
 		}
 	}
