@@ -20,8 +20,8 @@ func newCache(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Look at the cache of fetched commits and indexes, or clean it",
-		Long: "The cache holds one packfile for each fetched commit, and the pack indexes. Everything in\n" +
-			"it is checked when it is used and can be fetched again. It lies in PACKSYNC_CACHE_DIR, else\n" +
+		Long: "The cache holds one packfile for each fetched commit, the pack indexes, and inventories of\n" +
+			"what packs contain. Everything in it is checked when it is used and can be made again. It lies in PACKSYNC_CACHE_DIR, else\n" +
 			"for root in /var/cache/packsync, and for others in packsync below XDG_CACHE_HOME or ~/.cache.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -55,7 +55,7 @@ func newCacheClean(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove from the cache what was not used for a while",
-		Long: "Removes commits and indexes that no run has used for 30 days, or for --older-than. It may\n" +
+		Long: "Removes commits, indexes and inventories that no run has used for 30 days, or for --older-than. It may\n" +
 			"run beside others. What is removed is fetched again when it is needed: keep what hosts\n" +
 			"without a network have to install, or give them a bundle (packsync vendor).",
 		Args: cobra.NoArgs,
@@ -91,8 +91,8 @@ type cacheBody struct {
 }
 
 func cacheSize(c reconcile.Cache) string {
-	return fmt.Sprintf("%s and %s, %s", view.Count(c.Commits.Files, "commit", "commits"), view.Count(c.Indexes.Files, "index", "indexes"),
-		view.Bytes(c.Commits.Bytes+c.Indexes.Bytes))
+	return fmt.Sprintf("%s, %s and %s, %s", view.Count(c.Commits.Files, "commit", "commits"), view.Count(c.Indexes.Files, "index", "indexes"),
+		view.Count(c.Inventories.Files, "inventory", "inventories"), view.Bytes(c.Commits.Bytes+c.Indexes.Bytes+c.Inventories.Bytes))
 }
 
 // parseAge reads a duration as Go does, and days.

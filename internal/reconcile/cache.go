@@ -18,6 +18,8 @@ type Cache struct {
 	Dir     string     `json:"dir"`
 	Commits CachedPart `json:"commits"`
 	Indexes CachedPart `json:"indexes"`
+	// Inventories say what packs contain, so that a review need not read them again.
+	Inventories CachedPart `json:"inventories"`
 }
 
 // CachedPart is one kind of file in the cache.
@@ -106,7 +108,9 @@ func cachedFiles(dir string) ([]cachedFile, error) {
 	}{
 		{gogit.CachePattern, func(c *Cache) *CachedPart { return &c.Commits }},
 		{index.CachePattern, func(c *Cache) *CachedPart { return &c.Indexes }},
+		{inventoriesPattern, func(c *Cache) *CachedPart { return &c.Inventories }},
 		{gogit.CacheTempPattern, nil},
+		{inventoriesTempPattern, nil},
 	} {
 		names, err := fs.Glob(os.DirFS(dir), kind.pattern)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,10 +34,21 @@ type inventories struct {
 	told bool
 }
 
+// Where they lie in the cache directory: those that are remembered, and those that
+// are being written.
+const (
+	inventoriesDir         = "inventories"
+	inventoriesPattern     = inventoriesDir + "/t1-*.json"
+	inventoriesTempPattern = inventoriesDir + "/.packsync-*.tmp"
+)
+
+// inventoryRenewed is how precisely the last use of an inventory is kept.
+const inventoryRenewed = 24 * time.Hour
+
 func (w *world) inventories(note func(string)) *inventories {
 	dir := w.opts.CacheDir
 	if dir != "" {
-		dir = filepath.Join(dir, "inventories")
+		dir = filepath.Join(dir, inventoriesDir)
 	}
 	return &inventories{dir: dir, version: w.opts.Version, note: note, held: map[pack.TreeHash]*content.Inventory{}}
 }
@@ -143,6 +155,11 @@ func (c *inventories) read(path string, hash pack.TreeHash) *content.Inventory {
 	var r remembered
 	if json.Unmarshal(data, &r) != nil || r.Format != inventoryFormat || r.Tree != hash || r.Packsync != c.version {
 		return nil
+	}
+	if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > inventoryRenewed {
+		// The modification time tells `cache clean` the last use. Where it cannot be
+		// set, the cache belongs to somebody else, who cleans it.
+		_ = os.Chtimes(path, time.Time{}, time.Now())
 	}
 	return r.Inventory
 }

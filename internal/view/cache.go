@@ -16,12 +16,12 @@ func Cache(w io.Writer, c reconcile.Cache, now time.Time, style Style) error {
 	for _, row := range []struct {
 		name string
 		part reconcile.CachedPart
-	}{{"commits", c.Commits}, {"indexes", c.Indexes}} {
+	}{{"commits", c.Commits}, {"indexes", c.Indexes}, {"inventories", c.Inventories}} {
 		used := ""
 		if row.part.Files > 0 {
 			used = fmt.Sprintf("  last used %s to %s ago", age(now.Sub(row.part.Newest)), age(now.Sub(row.part.Oldest)))
 		}
-		if _, err := fmt.Fprintf(w, "  %-8s %5d  %10s%s\n", row.name, row.part.Files, Bytes(row.part.Bytes), used); err != nil {
+		if _, err := fmt.Fprintf(w, "  %-11s %5d  %10s%s\n", row.name, row.part.Files, Bytes(row.part.Bytes), used); err != nil {
 			return err
 		}
 	}
