@@ -45,7 +45,7 @@ func (l *loader) parseDeclaration() []*hclsyntax.Body {
 			continue
 		}
 		l.inputs = append(l.inputs, Input{Path: name, Bytes: src})
-		file := l.parse(src, name)
+		file := l.parse(src, name, "--file may name a directory, of which all files that end in .hcl are read as one declaration")
 		if file == nil {
 			continue
 		}
@@ -57,10 +57,11 @@ func (l *loader) parseDeclaration() []*hclsyntax.Body {
 	return bodies
 }
 
-// parse reads HCL; a file that must not be parsed at all gives nil.
-func (l *loader) parse(src []byte, name string) *hcl.File {
+// parse reads HCL; a file that must not be parsed at all gives nil. relief is how
+// a large one can be split.
+func (l *loader) parse(src []byte, name, relief string) *hcl.File {
 	if len(src) > maxFileSize {
-		l.error(diag.Range{}, "File too large", "%s is larger than %d bytes.", name, maxFileSize)
+		l.error(diag.Range{}, "File too large", "%s is larger than 1 MiB. Split it: %s.", name, relief)
 		return nil
 	}
 	if nestedTooDeeply(src) {

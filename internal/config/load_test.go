@@ -84,7 +84,7 @@ func TestADeclarationThatCannotBeReadIsAnError(t *testing.T) {
 		})
 	}
 	large := text(strings.Repeat("#", maxFileSize+1))
-	if cfg, _, diags := LoadFS(fstest.MapFS{"packs.hcl": large}, "/decl", Request{}); cfg != nil || summaries(diags) != "File too large" {
+	if cfg, _, diags := LoadFS(fstest.MapFS{"packs.hcl": large}, "/decl", Request{}); cfg != nil || summaries(diags) != "File too large" || !strings.Contains(diags[0].Detail, "--file may name a directory") {
 		t.Errorf("too large: %v", diags)
 	}
 	deep := text("locals {\n  x = " + strings.Repeat("[", 100_000) + "\n}\n")

@@ -61,7 +61,7 @@ func (l *loader) parseVarFile(path string) []*hcl.Attribute {
 	}
 	l.inputs = append(l.inputs, Input{Path: name, Bytes: src})
 	l.files[name] = diag.HiddenFile(src)
-	file := l.parse(src, name)
+	file := l.parse(src, name, "--var-file may be given more than once")
 	if file == nil {
 		return nil
 	}
