@@ -7,7 +7,7 @@ func TestExpressionIsCompiledOnce(t *testing.T) {
 	if !expr().MatchString("word") || expr().MatchString("two words") {
 		t.Error("the expression does not match what it says")
 	}
-	if expr() != expr() {
+	if first, second := expr(), expr(); first != second {
 		t.Error("the expression was compiled twice")
 	}
 }
