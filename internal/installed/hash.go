@@ -119,7 +119,7 @@ func (h *hasher) file(dir int, f *node, sum *[32]byte) (err error) {
 	}
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
 	if f.size < int64(len(h.buf)) {
-		n, err := h.fill(fd)
+		n, err := h.fill(fd, f.size)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (h *hasher) file(dir int, f *node, sum *[32]byte) (err error) {
 	sha := sha256.New()
 	var total int64
 	for {
-		n, err := h.fill(fd)
+		n, err := h.fill(fd, f.size-total)
 		if err != nil {
 			return err
 		}
@@ -151,18 +151,19 @@ func (h *hasher) file(dir int, f *node, sum *[32]byte) (err error) {
 	return nil
 }
 
-// fill reads until the buffer is full or the file ends.
-func (h *hasher) fill(fd int) (int, error) {
+// fill reads until the buffer is full or the file ends, of which want bytes are
+// left. The end is not read for itself: there was room for more than want, and a
+// file that grew would have given more.
+func (h *hasher) fill(fd int, want int64) (int, error) {
 	n := 0
 	for n < len(h.buf) {
 		got, err := retry(func() (int, error) { return unix.Read(fd, h.buf[n:]) })
 		if err != nil {
 			return n, err
 		}
-		if got == 0 {
+		if n += got; got == 0 || int64(n) == want && n < len(h.buf) {
 			break
 		}
-		n += got
 	}
 	return n, nil
 }
