@@ -12,6 +12,7 @@ import (
 )
 
 func main() {
+	startSoftly()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal kills, which is safe at any time
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.OSStreams()))
