@@ -71,7 +71,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newInit(a), newAdd(a), newRemove(a), newImport(a), newHistory(a), newRollback(a), newRelease(a), newState(a),
 		newValidate(a), newFmt(a), newLock(a), newUpdate(a), newOutdated(a), newVerify(a), newCheck(a), newRegister(a), newPlan(a), newApply(a), newDestroy(a), newWatch(a),
-		newStatus(a), newConfig(a), newVendor(a), newCache(a), newList(a), newShow(a), newSearch(a), newIndex(a), newVersion(a),
+		newStatus(a), newDoctor(a), newConfig(a), newVendor(a), newCache(a), newList(a), newShow(a), newSearch(a), newIndex(a), newVersion(a),
 	)
 	return root
 }
