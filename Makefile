@@ -81,7 +81,7 @@ reliability: ## crash and fail packsync for an hour or so, and print figures (do
 demo: build ## watch bin/packsync work against git servers and a StackStorm double on this machine
 	$(GO) run ./internal/demo -packsync bin/packsync
 
-docs: ## write docs/cli.md from the command tree
+docs: ## write docs/cli.md and man/packsync.1 from the command tree
 	$(GO) run ./internal/docgen
 
 clean: ## remove what was built

@@ -1,30 +1,43 @@
-// Command docgen writes docs/cli.md from the command tree, or with -check says
-// whether it is current. Run it from the root of the module: `make docs`.
+// Command docgen writes docs/cli.md and man/packsync.1 from the command tree, or with
+// -check says whether they are current. Run it from the root of the module: `make docs`.
 package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
 
 	"github.com/packsync/packsync/internal/cli"
 )
 
-const page = "docs/cli.md"
-
 func main() {
-	check := flag.Bool("check", false, "write nothing; fail if "+page+" is not current")
+	check := flag.Bool("check", false, "write nothing; fail if a page is not current")
 	flag.Parse()
-	if err := run(*check); err != nil {
+	var errs []error
+	for _, page := range []struct {
+		path   string
+		render func(*cobra.Command) string
+	}{
+		{"docs/cli.md", markdown}, {"man/packsync.1", manual},
+	} {
+		errs = append(errs, run(page.path, []byte(page.render(cli.Tree())), *check))
+	}
+	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(os.Stderr, "docgen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(check bool) error {
-	want := []byte(markdown(cli.Tree()))
+func run(page string, want []byte, check bool) error {
 	if !check {
+		if err := os.MkdirAll(filepath.Dir(page), 0o755); err != nil {
+			return err
+		}
 		return os.WriteFile(page, want, 0o644)
 	}
 	have, err := os.ReadFile(page)

@@ -9,7 +9,7 @@ import (
 
 func tree() *cobra.Command {
 	nothing := func(*cobra.Command, []string) {}
-	root := &cobra.Command{Use: "tool", Long: "A tool.\n\nNumbers:\n  1  one\n  2  two"}
+	root := &cobra.Command{Use: "tool", Short: "Do things", Long: "A tool.\n\nNumbers:\n  1  one\n  2  two"}
 	root.PersistentFlags().Bool("json", false, "print one JSON document")
 	plan := &cobra.Command{Use: "plan [FILE|DIR]", Short: "Show it", Long: "Show what would change.", Example: "  tool plan", Run: nothing}
 	plan.Flags().String("out", "", "save the plan to `FILE`")
