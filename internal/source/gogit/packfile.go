@@ -379,7 +379,8 @@ func (w *fixedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// chunks is a growing sequence of bytes that is never copied as it grows.
+// chunks is a growing sequence of bytes. Only the first chunk is copied as it
+// grows, since most packfiles fit into it.
 type chunks struct {
 	list [][]byte // all but the last are full: chunkSize bytes
 	size int64
@@ -395,11 +396,24 @@ func (c *chunks) Write(p []byte) (int, error) {
 			last++
 		}
 		n := min(chunkSize-len(c.list[last]), len(rest))
-		c.list[last] = append(c.list[last], rest[:n]...)
+		c.list[last] = append(c.room(last, n), rest[:n]...)
 		c.size += int64(n)
 		rest = rest[n:]
 	}
 	return len(p), nil
+}
+
+// room returns a chunk with room for n more bytes.
+func (c *chunks) room(chunk, n int) []byte {
+	old := c.list[chunk]
+	switch need := len(old) + n; {
+	case need <= cap(old):
+		return old
+	case chunk > 0:
+		return make([]byte, 0, chunkSize) // the next ones are made to be filled
+	default:
+		return append(make([]byte, 0, min(max(need, 2*cap(old)), chunkSize)), old...)
+	}
 }
 
 // ReadAt implements io.ReaderAt.
