@@ -5,6 +5,7 @@
 package content
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -111,5 +112,13 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, pyyaml.MaxSize+1))
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	// The size is only a hint; io.ReadAll would find it out by copying.
+	var data bytes.Buffer
+	data.Grow(int(min(max(info.Size(), 0), pyyaml.MaxSize)) + bytes.MinRead)
+	_, err = data.ReadFrom(io.LimitReader(file, pyyaml.MaxSize+1))
+	return data.Bytes(), err
 }

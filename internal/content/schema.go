@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
-	"github.com/packsync/packsync/internal/lazyregexp"
 	"github.com/packsync/packsync/internal/pyyaml"
 )
 
@@ -30,8 +30,16 @@ func (f SchemaFault) String() string {
 	return fmt.Sprintf("%s, in %s: %s", f.Attribute, f.Path, f.Problem)
 }
 
-// parameterName is Python's ^\w+$.
-var parameterName = lazyregexp.New(`^[\p{L}\p{N}_]+\n?$`)
+// isParameterName is Python's ^\w+$, which a last newline does not break.
+func isParameterName(name string) bool {
+	name = strings.TrimSuffix(name, "\n")
+	for _, r := range name {
+		if r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r) {
+			return false
+		}
+	}
+	return name != ""
+}
 
 // CheckSchemas compares a mapping from names to schemas with StackStorm's
 // meta-schema: that of action parameters at the first level (one type, no other
@@ -40,7 +48,7 @@ func CheckSchemas(attributes *pyyaml.Node) []SchemaFault {
 	var c schemaChecker
 	for _, p := range attributes.Pairs() {
 		c.attribute = p.Key.Str()
-		if p.Key.Kind != pyyaml.String || !parameterName().MatchString(c.attribute) {
+		if p.Key.Kind != pyyaml.String || !isParameterName(c.attribute) {
 			c.fault(p.Key, "", "its name may hold only letters, digits and _")
 		}
 		if p.Value.Kind == pyyaml.Mapping {
