@@ -205,6 +205,10 @@ func (e *fileEdit) resolve(ctx context.Context, cb Callbacks, after []byte) (*Pl
 // index names.
 func (e *fileEdit) keepSame(ctx context.Context, plain, narrow []config.Block, chosen *Planned) ([]config.Block, *Planned, error) {
 	tried, err := e.resolve(ctx, Callbacks{}, config.AppendPacks(e.before, narrow))
+	if _, is := errors.AsType[*EditedError](err); is { // the highest tag may be no pack at all
+		e.after = config.AppendPacks(e.before, plain)
+		return plain, chosen, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}

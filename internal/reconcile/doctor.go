@@ -132,7 +132,7 @@ func (d *Diagnosis) host(w *world) {
 			d.add("root", Ill, "%v", err)
 			return
 		}
-		if p.Unwritable != nil {
+		if p.Unwritable != nil && !slices.ContainsFunc(unwritable, func(have string) bool { return strings.HasPrefix(have, p.Nearest+" ") }) {
 			unwritable = append(unwritable, p.Unwritable.Error())
 		}
 		if !p.SameMount {
@@ -145,9 +145,12 @@ func (d *Diagnosis) host(w *world) {
 			full[p.Nearest] = fmt.Sprintf("%s has %d MiB and %d inodes left", p.Nearest, p.Bytes>>20, p.Inodes)
 		}
 	}
-	slices.Sort(unwritable)
-	if unwritable = slices.Compact(unwritable); len(unwritable) > 0 {
-		d.add("root", Ill, "%s", strings.Join(unwritable, "; "))
+	if len(unwritable) > 0 { // the first one is the root: mostly the others have the same cause
+		more := ""
+		if n := len(unwritable) - 1; n > 0 {
+			more = fmt.Sprintf(" (and %d more)", n)
+		}
+		d.add("root", Ill, "%s%s", unwritable[0], more)
 	} else {
 		d.add("root", Fine, "%s and the directories of packs, configs, virtualenvs and overrides can be written to by uid %d", host.Root, os.Geteuid())
 	}
