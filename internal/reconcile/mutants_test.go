@@ -102,12 +102,12 @@ var mutants = []mutant{
 	},
 	{
 		name:  "StackStorm is believed to know what it was told in vain",
-		edits: []edit{{"internal/apply/run.go", "\tif err != nil {\n\t\tentry.Registered.Pending = c.Do.Register", "\tif err != nil && false {\n\t\tentry.Registered.Pending = c.Do.Register"}},
+		edits: []edit{{"internal/apply/register.go", "if x.err = t.register(ctx, x); x.err != nil {", "if _ = t.register(ctx, x); x.err != nil {"}},
 		pkg:   crashes, test: "TestRegistrationFailsAtEveryCall",
 	},
 	{
 		name:  "a pack is removed although StackStorm could not unload it",
-		edits: []edit{{"internal/apply/run.go", "\t\t\tif err := a.unregister(ctx, o, report); err != nil {\n\t\t\t\td.failed[o.Ref] = err", "\t\t\tif err := a.unregister(ctx, o, report); err != nil && false {\n\t\t\t\td.failed[o.Ref] = err"}},
+		edits: []edit{{"internal/apply/run.go", "if err := a.unregister(ctx, o, report); err != nil {", "if err := a.unregister(ctx, o, report); err != nil && false {"}},
 		pkg:   crashes, test: "TestRegistrationFailsAtEveryCall",
 	},
 	{
