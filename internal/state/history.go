@@ -2,8 +2,6 @@ package state
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -263,25 +261,7 @@ func (e *HistoryEntry) seal() ([]byte, error) {
 	}
 	slices.SortFunc(e.Packs, func(a, b HistoryPack) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
 	e.Time = e.Time.UTC().Truncate(time.Second)
-	e.Checksum = ""
-	open, err := e.encode()
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(open)
-	e.Checksum = "sha256:" + hex.EncodeToString(sum[:])
-	return e.encode()
-}
-
-func (e *HistoryEntry) encode() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(e); err != nil {
-		return nil, fmt.Errorf("encode a history entry: %w", err)
-	}
-	return b.Bytes(), nil
+	return sealed(e, &e.Checksum, " ")
 }
 
 // unsealEntry accepts nothing but the exact text that seal wrote.

@@ -17,25 +17,23 @@ func (r *Record) seal() ([]byte, error) {
 	if r.Packs == nil {
 		r.Packs = map[pack.Ref]Pack{}
 	}
-	r.Checksum = ""
-	open, err := r.encode()
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(open)
-	r.Checksum = "sha256:" + hex.EncodeToString(sum[:])
-	return append(bytes.TrimSuffix(open, []byte(end)), r.Checksum+end...), nil
+	return sealed(r, &r.Checksum, "  ")
 }
 
-func (r *Record) encode() ([]byte, error) {
+// sealed computes the checksum of v, which is the last of its keys, and returns
+// the canonical text.
+func sealed(v any, checksum *string, indent string) ([]byte, error) {
+	*checksum = ""
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(r); err != nil {
-		return nil, fmt.Errorf("encode record: %w", err)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
 	}
-	return b.Bytes(), nil
+	sum := sha256.Sum256(b.Bytes())
+	*checksum = "sha256:" + hex.EncodeToString(sum[:])
+	return append(bytes.TrimSuffix(b.Bytes(), []byte(end)), *checksum+end...), nil
 }
 
 // unseal reads a record and accepts nothing but the text that seal wrote. The

@@ -2,8 +2,6 @@ package state
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -145,23 +143,5 @@ func (t *Told) seal() ([]byte, error) {
 	slices.SortFunc(t.Objects, pack.CompareObjects)
 	t.Objects = slices.Compact(t.Objects)
 	slices.SortFunc(t.Stale, func(a, b StaleObject) int { return pack.CompareObjects(a.Object, b.Object) })
-	t.Checksum = ""
-	open, err := t.encode()
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(open)
-	t.Checksum = "sha256:" + hex.EncodeToString(sum[:])
-	return t.encode()
-}
-
-func (t *Told) encode() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(t); err != nil {
-		return nil, fmt.Errorf("encode what StackStorm was told: %w", err)
-	}
-	return b.Bytes(), nil
+	return sealed(t, &t.Checksum, " ")
 }
