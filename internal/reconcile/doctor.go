@@ -235,18 +235,25 @@ func (d *Diagnosis) record(w *world) {
 
 // python looks whether virtualenvs can be built, if any pack wants one.
 func (d *Diagnosis) python(ctx context.Context, w *world) {
-	wanted := map[config.Python]bool{}
+	said := map[string]bool{}
 	for _, p := range w.cfg.Packs {
-		if p.Virtualenv {
-			wanted[p.Python] = true
+		if !p.Virtualenv {
+			continue
+		}
+		message, err := w.builder(p.Python).Usable(ctx)
+		if text := fmt.Sprint(message, err); !said[text] {
+			said[text] = true
+			d.judge("python", message, err)
 		}
 	}
-	message, err := w.builder(config.Python{}).Usable(ctx)
-	if err != nil && len(wanted) == 0 {
-		d.add("python", Fine, "no pack wants a virtualenv, and none could be built: %v", err)
+	if len(said) > 0 {
 		return
 	}
-	d.judge("python", message, err)
+	if message, err := w.builder(config.Python{}).Usable(ctx); err != nil {
+		d.add("python", Fine, "no pack wants a virtualenv, and none could be built: %v", err)
+	} else {
+		d.add("python", Fine, "%s", message)
+	}
 }
 
 // registration looks whether StackStorm could be told what changed.
