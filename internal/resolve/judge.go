@@ -35,7 +35,7 @@ func (req Request) judge(p *config.Pack) (verdict, error) {
 	case mayMove && !entry.IsDir():
 		v.keep, v.reason = false, "updated"
 	default:
-		v.reason = "the declaration says the same in other words"
+		v.reason = "the declaration changed, and the pin satisfies it"
 	}
 	return v, nil
 }
