@@ -79,6 +79,26 @@ func helpText() string {
 	return b.String()
 }
 
+// hear asks a question about a value until the answer is not one that means the
+// same of every value: keeping what is there and clearing it. After those it is
+// done.
+func (t *talk) hear(s slot, q *Question, warned *bool) (text string, m meaning, done bool, err error) {
+	for {
+		text, m, err = t.put(q)
+		switch {
+		case err != nil:
+			return "", m, false, err
+		case m == wantsUnset:
+			s.set(nil)
+			return "", m, true, nil
+		case m != wantsKeep:
+			return text, m, false, nil
+		case t.leave(s, q, warned):
+			return "", m, true, nil
+		}
+	}
+}
+
 // leave is what an empty answer does: it keeps what is there. Where that is wrong
 // it says so the first time.
 func (t *talk) leave(s slot, q *Question, warned *bool) (done bool) {
@@ -99,18 +119,10 @@ func (t *talk) scalar(s slot, a packconfig.Attribute, q Question) error {
 	}
 	warned := false
 	for {
-		text, m, err := t.put(&q)
+		text, m, done, err := t.hear(s, &q, &warned)
 		switch {
-		case err != nil:
+		case err != nil || done:
 			return err
-		case m == wantsKeep:
-			if t.leave(s, &q, &warned) {
-				return nil
-			}
-			continue
-		case m == wantsUnset:
-			s.set(nil)
-			return nil
 		case m == wantsSecret:
 			return t.asSecret(s, a, q)
 		}
@@ -144,18 +156,10 @@ func (t *talk) choice(s slot, a packconfig.Attribute, q Question) error {
 	q.Now, q.Enter = describe(s.get(), false), enterText(s.get(), a)
 	warned := false
 	for {
-		text, m, err := t.put(&q)
+		text, m, done, err := t.hear(s, &q, &warned)
 		switch {
-		case err != nil:
+		case err != nil || done:
 			return err
-		case m == wantsKeep:
-			if t.leave(s, &q, &warned) {
-				return nil
-			}
-			continue
-		case m == wantsUnset:
-			s.set(nil)
-			return nil
 		case m == wantsSecret:
 			return t.asSecret(s, a, q)
 		}

@@ -93,18 +93,10 @@ func (t *talk) list(s slot, a packconfig.Attribute, q Question) error {
 		if n == 0 {
 			q.Choices = q.Choices[:1]
 		}
-		text, m, err := t.put(&q)
+		text, m, done, err := t.hear(s, &q, &warned)
 		switch {
-		case err != nil:
+		case err != nil || done:
 			return err
-		case m == wantsKeep:
-			if t.leave(s, &q, &warned) {
-				return nil
-			}
-			continue
-		case m == wantsUnset:
-			s.set(nil)
-			return nil
 		case m == wantsEmpty:
 			s.set(&config.Setting{Kind: config.List})
 			continue
@@ -251,18 +243,10 @@ func (t *talk) named(s slot, a packconfig.Attribute, q Question) error {
 		if len(names) > 0 {
 			q.Choices = append(q.Choices, "N) change key N, -N takes it out")
 		}
-		text, m, err := t.put(&q)
+		text, m, done, err := t.hear(s, &q, &warned)
 		switch {
-		case err != nil:
+		case err != nil || done:
 			return err
-		case m == wantsKeep:
-			if t.leave(s, &q, &warned) {
-				return nil
-			}
-			continue
-		case m == wantsUnset:
-			s.set(nil)
-			return nil
 		case m == wantsEmpty:
 			s.set(&config.Setting{Kind: config.Object})
 			continue

@@ -19,18 +19,9 @@ func (t *talk) hidden(s slot, a packconfig.Attribute, q Question) error {
 	q.Now, q.Enter = describe(s.get(), true), enterText(s.get(), a)
 	warned := false
 	for {
-		text, m, err := t.put(&q)
-		switch {
-		case err != nil:
+		text, m, done, err := t.hear(s, &q, &warned)
+		if err != nil || done {
 			return err
-		case m == wantsKeep:
-			if t.leave(s, &q, &warned) {
-				return nil
-			}
-			continue
-		case m == wantsUnset:
-			s.set(nil)
-			return nil
 		}
 		value := parse(text, a)
 		if m == wantsEmpty {
@@ -75,20 +66,10 @@ func (t *talk) secret(s slot, a packconfig.Attribute, q Question) error {
 	}
 	warned := false
 	for {
-		text, m, err := t.put(&q)
-		switch {
-		case err != nil:
+		text, m, done, err := t.hear(s, &q, &warned)
+		if err != nil || done {
 			return err
-		case m == wantsKeep:
-			if t.leave(s, &q, &warned) {
-				return nil
-			}
-			continue
-		case m == wantsUnset:
-			s.set(nil)
-			return nil
 		}
-		var done bool
 		if i, remove, ok := element(text, len(ways)); m == wantsValue && ok && !remove {
 			done, q.Reply, err = t.take(ways[i], s, a, q)
 		} else {
