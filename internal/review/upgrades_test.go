@@ -21,22 +21,67 @@ import (
 	"github.com/packsync/packsync/internal/content"
 	"github.com/packsync/packsync/internal/pack"
 	"github.com/packsync/packsync/internal/review"
+	"github.com/packsync/packsync/internal/testenv"
 )
 
 // TestUpgrades reviews every step between consecutive releases of the git
 // repositories below PACKSYNC_PACKS, and prints what it found: all of it with -v,
 // and figures (make upgrades). It fails where a review fails, contradicts itself,
-// or finds a difference between a release and itself.
+// or finds a difference between a release and itself. Without that folder it
+// reviews the two releases of a repository that it makes.
 func TestUpgrades(t *testing.T) {
 	dir := os.Getenv("PACKSYNC_PACKS")
-	if dir == "" {
-		t.Skip("wants PACKSYNC_PACKS, a folder of git repositories of packs; make upgrades sets it")
+	own := dir == ""
+	if own {
+		dir = twoReleases(t)
 	}
 	f := figures{ids: map[string]int{}, steps: map[string]int{}}
 	for _, repository := range repositories(t, dir) {
 		f.repository(t, repository)
 	}
 	f.print(t)
+	if own && (f.packs != 1 || f.upgrades != 1 || f.ids["PS-ACTION-REMOVED"] != 1 || f.breaking["minor"] != 1) {
+		t.Errorf("of one minor release that drops an action: %d packs, %d upgrades, changes %v, breaking %v", f.packs, f.upgrades, f.ids, f.breaking)
+	}
+}
+
+// twoReleases makes a folder with the repository of one pack, whose second
+// release drops an action.
+func twoReleases(t *testing.T) (dir string) {
+	t.Helper()
+	testenv.Need(t, "git")
+	dir = t.TempDir()
+	work := filepath.Join(dir, "lab")
+	run := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-C", work, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(work, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(work, "actions"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run("init", "--quiet")
+	for _, version := range []string{"1.0.0", "1.1.0"} {
+		write("pack.yaml", "ref: lab\nname: lab\ndescription: x\nversion: "+version+"\nauthor: a\nemail: a@example.com\n")
+		write("actions/stays.yaml", "name: stays\nrunner_type: local-shell-cmd\n")
+		if version == "1.0.0" {
+			write("actions/goes.yaml", "name: goes\nrunner_type: local-shell-cmd\nparameters: {host: {type: string}}\n")
+		} else {
+			run("rm", "--quiet", "actions/goes.yaml")
+		}
+		run("add", ".")
+		run("commit", "--quiet", "-m", version)
+		run("tag", "v"+version)
+	}
+	return dir
 }
 
 // figures is what TestUpgrades counts.
@@ -61,7 +106,7 @@ func (f *figures) repository(t *testing.T, dir string) {
 		return // no releases, or no pack
 	}
 	f.packs++
-	name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(strings.TrimSuffix(dir, "/repo")), "StackStorm-Exchange+stackstorm-"), ".git")
+	name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(strings.TrimSuffix(strings.TrimSuffix(dir, "/.git"), "/repo")), "StackStorm-Exchange+stackstorm-"), ".git")
 	before := f.inventory(t, dir, tags[0])
 	for i, tag := range tags[1:] {
 		after := f.inventory(t, dir, tag)
